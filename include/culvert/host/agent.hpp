@@ -1,0 +1,90 @@
+// The node agent: which namespaces are in the mesh, kept over restarts; enrolling and withdrawing
+// them while what runs there goes on; and the local socket through which `culvertctl enroll` asks.
+#pragma once
+
+#include "culvert/base/result.hpp"
+#include "culvert/host/netns.hpp"
+#include "culvert/host/redirection.hpp"
+#include "culvert/host/zds_server.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace culvert::host {
+
+// One namespace that was enrolled, as the agent's table keeps it.
+struct Enrolment {
+  PodInfo pod;
+  NetnsRef netns;
+  NetnsId id;
+  RedirectOptions redirect;
+};
+
+// What `enroll` asks for.
+struct EnrolRequest {
+  NetnsRef netns;
+  PodInfo pod;  // an empty uid: the agent chooses one, or keeps that of the same namespace
+  RedirectOptions redirect;
+  bool keep_pending = false;  // a refusing daemon leaves the pod enrolled, to be tried again
+  bool force = false;         // even the agent's own namespace
+};
+
+// Which enrolment `withdraw` means: by namespace, else by uid, else by "namespace/name".
+struct WithdrawRequest {
+  std::optional<NetnsRef> netns;
+  std::string uid;
+  std::string pod;
+};
+
+// What an operation did, for people: one line each.
+struct Outcome {
+  std::string uid;
+  std::vector<std::string> steps;
+};
+
+// What `culvertctl enrolments` shows.
+struct EnrolmentStatus {
+  Enrolment enrolment;
+  bool up = false;
+  std::string error;
+};
+
+struct AgentOptions {
+  std::string state_dir = "/var/lib/culvert/agent";
+  std::string control_socket = "/run/culvert/agent.sock";
+  ZdsServerOptions zds;
+};
+
+// Thread-safe; operations run one after the other. The destructor stops listening and leaves all
+// redirection as it is.
+class Agent {
+ public:
+  // Reads the table, brings every enrolment back (redirection first, then the daemon's socket),
+  // opens both sockets. Enrolments whose namespace is gone are dropped, each with a log line.
+  static Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
+  virtual ~Agent() = default;
+
+  // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
+  // keep_pending). Repeating it for the same namespace and workload is fine.
+  virtual Result<Outcome> enroll(const EnrolRequest& request) = 0;
+  // From the daemon, then the redirection. Fine when it is not enrolled.
+  virtual Result<Outcome> withdraw(const WithdrawRequest& request) = 0;
+  virtual std::vector<EnrolmentStatus> list() const = 0;
+};
+
+// The other end of the control socket, for culvertctl: each call connects, asks, waits for the
+// answer. Errc::unavailable when no agent listens there, with what to start.
+class AgentClient {
+ public:
+  explicit AgentClient(std::string control_socket) : path_(std::move(control_socket)) {}
+  Result<Outcome> enroll(const EnrolRequest& request) const;
+  Result<Outcome> withdraw(const WithdrawRequest& request) const;
+  Result<std::vector<EnrolmentStatus>> list() const;
+
+ private:
+  std::string path_;
+};
+
+}  // namespace culvert::host

@@ -1,0 +1,73 @@
+// The node agent's end of ZDS: it listens, a daemon connects, and the agent tells it which pods it
+// has to serve, each with its network namespace. Behaves as istio-cni does: one request at a time
+// and one ack for each, an add to the newest daemon only, a del to all of them.
+#pragma once
+
+#include "culvert/base/result.hpp"
+#include "culvert/base/unique_fd.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace culvert::host {
+
+// A pod as the daemon gets to know it.
+struct PodInfo {
+  std::string uid;  // the pod's own id, not the workload uid of the control plane
+  std::string name;
+  std::string namespace_;
+  std::string service_account;
+  friend bool operator==(const PodInfo&, const PodInfo&) = default;
+};
+
+// How a pod stands with the daemons.
+struct PodStatus {
+  PodInfo pod;
+  bool up = false;    // the newest daemon has acked it
+  std::string error;  // why not, as far as known
+};
+
+struct ZdsServerOptions {
+  std::string path = "/var/run/ztunnel/ztunnel.sock";
+  std::chrono::milliseconds hello_timeout{5000};
+  std::chrono::milliseconds ack_timeout{5000};
+  // A refused add is tried again after this, doubling up to the second.
+  std::chrono::milliseconds retry_first{5};
+  std::chrono::milliseconds retry_limit{5000};
+  // At most one daemon is accepted in this time.
+  std::chrono::milliseconds accept_interval{200};
+};
+
+// Thread-safe. Owns one thread that accepts and one for each connected daemon; the destructor
+// stops them and removes the socket file. Daemons keep serving their pods after that.
+class ZdsServer {
+ public:
+  // Makes the directory (0755) and the socket (0600), replacing a socket nobody answers on.
+  // Errc::invalid when somebody does, permission, io.
+  static Result<std::unique_ptr<ZdsServer>> start(const ZdsServerOptions& options);
+  virtual ~ZdsServer() = default;
+
+  // Only remembers the pod: it is part of what the next daemon to connect is told. For restoring a
+  // table at start.
+  virtual void restore(const PodInfo& pod, UniqueFd netns) = 0;
+  // Remembers the pod and hands it to the newest daemon; blocks until that has answered. Whatever
+  // the result, the pod stays remembered, and the add is tried again until del(). Errors:
+  // Errc::unavailable (no daemon is connected), refused (the daemon said no, with its words),
+  // timed_out.
+  virtual Result<void> add(const PodInfo& pod, UniqueFd netns) = 0;
+  // Forgets the pod and tells every daemon; blocks until all have answered or gone. Fine for an
+  // unknown uid. Errors: refused, timed_out.
+  virtual Result<void> del(const std::string& uid) = 0;
+
+  // What is remembered, by uid.
+  virtual std::vector<PodStatus> pods() const = 0;
+  // How many daemons have completed their hello.
+  virtual std::size_t daemons() const = 0;
+  // Waits until a daemon has been told everything (snapshot acked): false after `limit`.
+  virtual bool wait_for_daemon(std::chrono::milliseconds limit) const = 0;
+};
+
+}  // namespace culvert::host
