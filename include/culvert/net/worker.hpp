@@ -1,0 +1,152 @@
+// One data thread. A connection lives and dies on one worker; other threads may only post.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <atomic>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "culvert/base/bytes.hpp"
+#include "culvert/base/random.hpp"
+#include "culvert/base/time.hpp"
+#include "culvert/net/readiness.hpp"
+#include "culvert/net/timer.hpp"
+
+namespace culvert::net {
+
+namespace asio = boost::asio;
+
+// Work that wants to run once at the end of the current turn, however often it was asked for:
+// a tunnel writes all that its streams produced in a turn with one system call.
+class TurnEnd : public boost::intrusive::list_base_hook<
+                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEnd() = default;
+};
+
+// Buffers that belong to the worker, not to connections: nobody keeps a byte in them beyond the
+// call that filled it. 256 KiB is the knee of the measured curve (docs/performance.md).
+class Scratch {
+ public:
+  static constexpr std::size_t kInput = 256 * 1024;
+  static constexpr std::size_t kOutput = 320 * 1024;
+
+  Scratch();
+  // What a socket's recv() fills.
+  MutableBytes input() { return {input_.get(), kInput}; }
+  // What record opening fills.
+  MutableBytes plaintext() { return {plaintext_.get(), kInput}; }
+  // Where records are gathered for one send().
+  MutableBytes output() { return {output_.get(), kOutput}; }
+
+ private:
+  std::unique_ptr<std::uint8_t[]> input_;
+  std::unique_ptr<std::uint8_t[]> plaintext_;
+  std::unique_ptr<std::uint8_t[]> output_;
+};
+
+class Worker {
+ public:
+  using Executor = asio::io_context::executor_type;
+
+  // `index` only names the thread. The thread runs from start() to stop().
+  explicit Worker(unsigned index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  // Ends the loop after the current turn and joins. Coroutines still suspended are destroyed with
+  // the worker. Not from the worker's own thread.
+  void stop();
+  // For tests without a thread: runs turns on the calling thread until `done` says true.
+  void run_until(const std::function<bool()>& done);
+
+  // Runs `f` on the worker's thread, soon. The only member that other threads may call.
+  template <class F>
+  void post(F f) {
+    asio::post(io_, std::move(f));
+    if (!on_this_thread()) wake();
+  }
+  bool on_this_thread() const { return thread_id_ == std::this_thread::get_id(); }
+
+  // Everything below: worker thread only.
+  Executor executor() { return io_.get_executor(); }
+  Readiness& readiness() { return readiness_; }
+  TimerQueue& timers() { return timers_; }
+  Scratch& scratch() { return scratch_; }
+  Random& random() { return random_; }
+  unsigned index() const { return index_; }
+  // Time of the current turn: one clock read a turn.
+  TimePoint now() const { return now_; }
+  // Calls `item` once when this turn ends; asking twice is asking once.
+  void at_turn_end(TurnEnd& item) {
+    if (!item.is_linked()) turn_end_.push_back(item);
+  }
+  // Queues a burst of CPU work (a step of a handshake): one a turn runs, so that relays of this
+  // worker are delayed by at most one of them.
+  void burst(std::function<void()> work) { bursts_.push_back(std::move(work)); }
+
+ private:
+  void run();
+  void turn();
+  void settle();
+  int timeout() const;
+  void wake();
+
+  class WakeUp final : public Watch {
+   public:
+    WakeUp();
+    void on_ready(std::uint32_t events) override;
+    void ring() const;
+    int fd() const { return fd_.get(); }
+
+   private:
+    UniqueFd fd_;
+  };
+
+  const unsigned index_;
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // a queue of handlers, no sockets
+  asio::executor_work_guard<Executor> work_;
+  Readiness readiness_;
+  TimerQueue timers_;
+  Scratch scratch_;
+  Random random_;
+  WakeUp wake_up_;
+  TimePoint now_;
+  boost::intrusive::list<TurnEnd, boost::intrusive::constant_time_size<false>> turn_end_;
+  std::deque<std::function<void()>> bursts_;
+  std::atomic<bool> sleeping_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::thread::id> thread_id_;
+  std::thread thread_;
+};
+
+// A coroutine on a worker.
+template <class T>
+using Async = asio::awaitable<T, Worker::Executor>;
+
+// Starts `coroutine` on `worker` (its own thread). An exception that escapes is our own bug and
+// ends the process.
+template <class T>
+void spawn(Worker& worker, Async<T> coroutine) {
+  asio::co_spawn(worker.executor(), std::move(coroutine), [](std::exception_ptr error, auto&&...) {
+    if (error) std::rethrow_exception(error);
+  });
+}
+
+}  // namespace culvert::net
