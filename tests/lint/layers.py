@@ -1,0 +1,112 @@
+"""Modules only include modules below them, libraries are used where they belong, and the daemon
+links nothing that only culvertctl needs."""
+
+import re
+
+DATA_PATH = {"base", "metrics", "net", "state", "tls", "h2", "hbone"}
+MAY_USE = {
+    "base": set(),
+    "metrics": {"base"},
+    "state": {"base"},
+    "net": {"base"},
+    "h2": {"base"},
+    "tls": {"base", "metrics", "net"},
+    "hbone": DATA_PATH - {"hbone"},
+    "control": {"base", "metrics", "net", "state", "tls"},
+    "proxy": DATA_PATH,
+    "admin": {"base", "metrics", "net", "state", "tls", "proxy"},
+    "app": DATA_PATH | {"control", "proxy", "admin"},
+    "host": {"base", "metrics", "net", "state", "control"},
+    "authority": {"base", "metrics", "net", "state", "tls", "control"},
+    "cli": DATA_PATH | {"control", "proxy", "admin", "host", "authority"},
+}
+ONLY_CULVERTCTL = {"host", "authority", "cli"}
+
+# A library's headers, and the modules that may include them.
+ONLY_IN = {
+    r"nghttp2/": {"h2"},
+    r"openssl/": {"tls", "authority"},
+    r"intel-ipsec-mb|ipsec-mb": {"tls"},
+    r"grpc(pp)?/": {"control", "authority"},
+    r"google/protobuf/": {"control", "authority", "host"},
+    r"nftables/": {"host"},
+    r"boost/asio": {"net", "tls", "hbone", "control", "proxy", "admin", "app", "host", "authority",
+                    "cli"},
+    r"spdlog/": {"base"},
+}
+
+
+def module_named(include):
+    """The module that an #include of ours names, or None."""
+    parts = include.split("/")
+    if parts[0] == "culvert" and len(parts) > 2:
+        return parts[1]
+    return parts[0] if len(parts) > 1 and parts[0] in MAY_USE else None
+
+
+def check_includes(tree):
+    problems = []
+    for path in tree.code:
+        module = tree.module_of(path)
+        if module is None:
+            continue
+        where = tree.name(path)
+        if module not in MAY_USE:
+            problems.append(f"{where}: module '{module}' has no row in the layer table")
+            continue
+        for line, include in tree.includes(path):
+            used = module_named(include)
+            if used and used != module and used not in MAY_USE[module]:
+                problems.append(f"{where}:{line}: {module} may not use {used}")
+            if used and used != module and not include.startswith("culvert/"):
+                problems.append(f"{where}:{line}: private header of {used}")
+            for pattern, allowed in ONLY_IN.items():
+                if re.match(pattern, include) and module not in allowed:
+                    problems.append(f"{where}:{line}: <{include}> belongs to {sorted(allowed)}")
+    return problems
+
+
+def link_graph(tree):
+    """What each CMake target of ours links, by the text of src/**/CMakeLists.txt."""
+    graph = {}
+    for path in sorted((tree.root / "src").rglob("CMakeLists.txt")):
+        text = re.sub(r"#[^\n]*", "", path.read_text(encoding="utf-8"))
+        for call, body in re.findall(r"(culvert_module|target_link_libraries)\s*\(([^)]*)\)", text):
+            words = body.split()
+            if call == "target_link_libraries":
+                graph.setdefault(words[0], set()).update(w for w in words[1:] if "culvert_" in w)
+                continue
+            uses, taking = graph.setdefault(f"culvert_{words[0]}", set()), False
+            for word in words[1:]:
+                if word in ("USES", "LIBS", "SOURCES"):
+                    taking = word
+                elif taking == "USES":
+                    uses.add(f"culvert_{word}")
+                elif taking == "LIBS" and word.startswith("culvert_"):
+                    uses.add(word)
+    return graph
+
+
+def reachable(graph, start):
+    seen, todo = set(), [start]
+    while todo:
+        for used in graph.get(todo.pop(), ()):
+            if used not in seen:
+                seen.add(used)
+                todo.append(used)
+    return seen
+
+
+def check_links(tree):
+    graph = link_graph(tree)
+    problems = []
+    if "culvert" in graph:
+        for module in ONLY_CULVERTCTL:
+            bad = [t for t in reachable(graph, "culvert")
+                   if re.fullmatch(rf"culvert_{module}(_.*)?", t)]
+            problems += [f"src: the daemon links {target}" for target in bad]
+    return problems
+
+
+def check(tree):
+    return check_includes(tree) + check_links(tree)
