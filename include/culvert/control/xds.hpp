@@ -74,9 +74,9 @@ class XdsClient {
 
   // Connects, and reconnects for ever. Call once.
   void start();
-  // True once `ready` was (or is about to be) called.
+  // True once `ready` was (or is about to be) called. Any thread.
   bool ready() const;
-  // True while a stream is established, i.e. has delivered something.
+  // True while a stream is established, i.e. has delivered something. Any thread.
   bool connected() const;
 
  private:

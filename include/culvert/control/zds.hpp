@@ -66,8 +66,8 @@ struct PodStatus {
   State state = State::pending;
 };
 
-// Lives on the control thread; all calls there. `io` and `pods` must outlive it. The destructor
-// closes the socket; it does not stop pods.
+// Lives on the control thread; calls there unless noted. `io` and `pods` must outlive it. The
+// destructor closes the socket; it does not stop pods.
 class ZdsClient {
  public:
   // `path` is the agent's socket (INPOD_UDS).
@@ -82,9 +82,9 @@ class ZdsClient {
   // Stops reading and closes the socket at once, for good: the agent's next pods go to our
   // successor. Pods keep running; the caller drains them.
   void drain();
-  // Connected, snapshot complete and no pod pending. False after drain().
+  // Connected, snapshot complete and no pod pending. False after drain(). Any thread.
   bool ready() const;
-  // All pods, sorted by uid.
+  // All pods, sorted by uid. Any thread.
   std::vector<PodStatus> pods() const;
 
  private:
