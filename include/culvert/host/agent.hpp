@@ -64,14 +64,21 @@ class Agent {
   // Reads the table, brings every enrolment back (redirection first, then the daemon's socket),
   // opens both sockets. Enrolments whose namespace is gone are dropped, each with a log line.
   static Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
-  virtual ~Agent() = default;
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
 
   // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
   // keep_pending). Repeating it for the same namespace and workload is fine.
-  virtual Result<Outcome> enroll(const EnrolRequest& request) = 0;
+  Result<Outcome> enroll(const EnrolRequest& request);
   // From the daemon, then the redirection. Fine when it is not enrolled.
-  virtual Result<Outcome> withdraw(const WithdrawRequest& request) = 0;
-  virtual std::vector<EnrolmentStatus> list() const = 0;
+  Result<Outcome> withdraw(const WithdrawRequest& request);
+  std::vector<EnrolmentStatus> list() const;
+
+ private:
+  class Impl;
+  explicit Agent(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 // The other end of the control socket, for culvertctl: each call connects, asks, waits for the

@@ -16,7 +16,7 @@ struct RedirectOptions {
   bool dns = false;      // port 53 to 15053; needs a daemon with its DNS proxy on
   bool ingress = false;  // true: leave inbound traffic alone (ingress gateways)
   // Interfaces whose TCP is treated as outbound (a virtual machine's tap behind this namespace).
-  std::vector<std::string> virtual_interfaces;
+  std::vector<std::string> virtual_interfaces{};
 
   friend bool operator==(const RedirectOptions&, const RedirectOptions&) = default;
 };

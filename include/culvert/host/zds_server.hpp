@@ -48,26 +48,33 @@ class ZdsServer {
   // Makes the directory (0755) and the socket (0600), replacing a socket nobody answers on.
   // Errc::invalid when somebody does, permission, io.
   static Result<std::unique_ptr<ZdsServer>> start(const ZdsServerOptions& options);
-  virtual ~ZdsServer() = default;
+  ~ZdsServer();
+  ZdsServer(const ZdsServer&) = delete;
+  ZdsServer& operator=(const ZdsServer&) = delete;
 
   // Only remembers the pod: it is part of what the next daemon to connect is told. For restoring a
   // table at start.
-  virtual void restore(const PodInfo& pod, UniqueFd netns) = 0;
+  void restore(const PodInfo& pod, UniqueFd netns);
   // Remembers the pod and hands it to the newest daemon; blocks until that has answered. Whatever
   // the result, the pod stays remembered, and the add is tried again until del(). Errors:
   // Errc::unavailable (no daemon is connected), refused (the daemon said no, with its words),
   // timed_out.
-  virtual Result<void> add(const PodInfo& pod, UniqueFd netns) = 0;
+  Result<void> add(const PodInfo& pod, UniqueFd netns);
   // Forgets the pod and tells every daemon; blocks until all have answered or gone. Fine for an
   // unknown uid. Errors: refused, timed_out.
-  virtual Result<void> del(const std::string& uid) = 0;
+  Result<void> del(const std::string& uid);
 
   // What is remembered, by uid.
-  virtual std::vector<PodStatus> pods() const = 0;
+  std::vector<PodStatus> pods() const;
   // How many daemons have completed their hello.
-  virtual std::size_t daemons() const = 0;
+  std::size_t daemons() const;
   // Waits until a daemon has been told everything (snapshot acked): false after `limit`.
-  virtual bool wait_for_daemon(std::chrono::milliseconds limit) const = 0;
+  bool wait_for_daemon(std::chrono::milliseconds limit) const;
+
+ private:
+  class Impl;
+  explicit ZdsServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace culvert::host

@@ -1,0 +1,58 @@
+// Network namespaces that live as long as a test: anonymous, so that nothing is left behind even
+// when the test dies.
+#pragma once
+
+#include "culvert/base/address.hpp"
+#include "culvert/base/unique_fd.hpp"
+#include "culvert/host/netns.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+
+namespace culvert::host::testing {
+
+// An empty network namespace with lo up.
+class Sandbox {
+ public:
+  explicit Sandbox(bool loopback_up = true);
+  int fd() const { return fd_.get(); }
+  // A path that opens this namespace, in this process and its children.
+  std::string path() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd_.get());
+  }
+  NetnsRef ref() const { return {NetnsRef::Kind::path, path()}; }
+  // Runs a shell command inside; its output (both streams). A failure fails the test.
+  std::string run(const std::string& command) const;
+
+ private:
+  UniqueFd fd_;
+};
+
+// Joins two namespaces: eth0 in each, 198.18.7.1 and 2001:2:0:7::1 in `a`, .2 and ::2 in `b`.
+void join(const Sandbox& a, const Sandbox& b);
+
+// A listening TCP socket made inside `where`, dual-stack on the wildcard address.
+UniqueFd listen_in(const Sandbox& where, std::uint16_t port);
+// A connection made inside `where`, with SO_MARK if `mark` is not 0. Empty when it fails.
+UniqueFd connect_in(const Sandbox& where, const SocketAddress& to, int mark = 0);
+// Accepts within two seconds; empty otherwise.
+UniqueFd accept_from(const UniqueFd& listener);
+SocketAddress peer_of(const UniqueFd& socket);
+// SO_ORIGINAL_DST of either family; the default address if there is none.
+SocketAddress original_destination(const UniqueFd& socket);
+
+SocketAddress addr(const std::string& text);
+
+inline bool is_root() { return ::geteuid() == 0; }
+
+// Base of tests that need namespaces of their own.
+class AsRoot : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_root()) GTEST_SKIP() << "needs root: makes network namespaces of its own";
+  }
+};
+
+}  // namespace culvert::host::testing
