@@ -1,0 +1,132 @@
+// One CONNECT stream joined to one application socket: the byte loop. The application's bytes are
+// read straight into the HTTP/2 frame, and only when the tunnel can take them; the peer's bytes are
+// written straight from the opened record, and only what a short write leaves over is kept, bounded
+// by the stream's window.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "culvert/h2/events.hpp"
+#include "culvert/hbone/tunnel.hpp"
+#include "culvert/net/one_shot.hpp"
+#include "culvert/net/readiness.hpp"
+
+namespace culvert::hbone {
+
+// The answer to a CONNECT request.
+struct Response {
+  int status = 0;
+  std::string baggage;  // the baggage headers joined by ',', when status is 200
+};
+
+// Live counters of a connection; outlive the relay. Added to as bytes move.
+struct RelayCounters {
+  std::atomic<std::uint64_t>* to_tunnel = nullptr;  // bytes from the application to the peer
+  std::atomic<std::uint64_t>* to_app = nullptr;     // bytes delivered to the application
+};
+
+// Worker thread only. Lives from before the stream is attached until on_relay_end(), and is
+// destroyed by its owner there, or before if it was never attached.
+class Relay final : public h2::Stream, public net::Watch {
+ public:
+  class Owner {
+   public:
+    // The stream and the socket are gone. `error` is null when both sides ended in order or one of
+    // them simply went away (reset, closed); resets are normal traffic. Called once for every relay
+    // that was attached, never from inside attach or start. The owner may destroy the relay inside.
+    virtual void on_relay_end(const Error* error) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Relay(net::Worker& worker, Owner& owner) : worker_(worker), owner_(owner) {}
+  ~Relay();
+
+  // Client: sends the CONNECT on `tunnel`. Attached on success.
+  Result<void> request(Tunnel& tunnel, std::string_view authority,
+                       std::span<const h2::Header> headers);
+  // Client: the answer; Errc::timed_out at `deadline`, or why the stream ended first. Awaited by
+  // one coroutine; the relay outlives the wait.
+  net::Async<Result<Response>> response(TimePoint deadline);
+
+  // Server: the stream of a request on `tunnel` is being attached (return this from on_request).
+  void attach(Tunnel& tunnel) { tunnel_ = &tunnel; }
+  // Server: refuses with `status`. True: on_relay_end follows. False: the stream has ended already
+  // and the relay may be destroyed.
+  bool refuse(int status);
+  // Client: gives up before start(). Returns as refuse() does.
+  bool abandon();
+  // Server: answers 200 with `headers`. Call start() right behind it.
+  void accept(std::span<const h2::Header> headers);
+
+  // Joins the application's socket: bytes flow from here on.
+  void start(UniqueFd app, const RelayCounters& counters);
+
+  // Cuts both sides now: RST_STREAM to the peer, RST to the application. on_relay_end follows with
+  // `reason`.
+  void cut(Error reason);
+
+  // True once the stream has ended; before start() that means: give up.
+  bool stream_closed() const { return stream_closed_; }
+  // Totals of this connection.
+  std::uint64_t bytes_to_tunnel() const { return to_tunnel_; }
+  std::uint64_t bytes_to_app() const { return to_app_; }
+
+  // h2::Stream
+  h2::Produced produce(MutableBytes into) override;
+  void on_headers(int status, std::span<const h2::Header> headers) override;
+  void on_data(Bytes bytes) override;
+  void on_end() override;
+  void on_close(h2::ErrorCode code) override;
+  // net::Watch
+  void on_ready(std::uint32_t events) override;
+
+ private:
+  // Bytes that the application has not taken yet.
+  struct Backlog {
+    std::vector<std::uint8_t> bytes;
+    std::size_t from = 0;
+    std::size_t left() const { return bytes.size() - from; }
+  };
+
+  std::size_t deliver(Bytes bytes);
+  void drain_backlog();
+  void keep(Bytes bytes);
+  void delivered(std::size_t n);
+  void end_app_writing();
+  void give_up();
+  void app_failed();
+  void maybe_finish();
+  void finish();
+
+  net::Worker& worker_;
+  Owner& owner_;
+  Tunnel* tunnel_ = nullptr;  // null once the stream has closed; the tunnel outlives its streams
+  net::OneShot<Result<Response>>* answer_ = nullptr;  // lives in the frame of response()
+  std::unique_ptr<Result<Response>> early_answer_;    // came before anybody waited
+  std::unique_ptr<Backlog> backlog_;
+  std::unique_ptr<Error> error_;
+  RelayCounters counters_;
+  std::uint64_t to_tunnel_ = 0;
+  std::uint64_t to_app_ = 0;
+  UniqueFd app_;
+  bool app_readable_ = false;
+  bool app_hung_up_ = false;  // FIN or an error waits behind the readable bytes
+  bool app_writable_ = true;
+  bool app_broken_ = false;  // writing or reading failed: the socket is of no more use
+  bool started_ = false;
+  bool waiting_ = false;     // produce() said blocked: resume when there is something
+  bool peer_ended_ = false;  // END_STREAM, or a reset that counts as one
+  bool stream_closed_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace culvert::hbone

@@ -1,0 +1,111 @@
+// One HBONE connection on one worker: a socket, its record protection and its HTTP/2 session. The
+// byte path: one recv() into the worker's buffer, records opened into the worker's plaintext
+// buffer, DATA handed to the streams; and back: frames produced by the streams, sealed into the
+// worker's output buffer, one send(). The tunnel itself keeps bytes only for a partial record and
+// for what a short write left over.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "culvert/base/address.hpp"
+#include "culvert/h2/events.hpp"
+#include "culvert/hbone/context.hpp"
+#include "culvert/net/readiness.hpp"
+#include "culvert/net/timer.hpp"
+#include "culvert/tls/handshake.hpp"
+
+namespace culvert::hbone {
+
+class Tunnel;
+
+// Who keeps a tunnel: the pool on the client side, the pod's inbound side on the server side.
+class TunnelOwner {
+ public:
+  // Server: a request arrived. As h2::SessionEvents::on_request.
+  virtual h2::Stream* on_request(Tunnel& tunnel, const h2::Request& request) = 0;
+  // The tunnel takes no new streams (GOAWAY, drain); existing ones run on.
+  virtual void on_tunnel_draining(Tunnel& tunnel) = 0;
+  // The tunnel has ended: all its streams have heard so. `reason` is null for an orderly end.
+  // Called once, from the worker's queue; the owner destroys the tunnel inside.
+  virtual void on_tunnel_closed(Tunnel& tunnel, const Error* reason) = 0;
+
+ protected:
+  ~TunnelOwner() = default;
+};
+
+// Worker thread only.
+class Tunnel final : public net::Watch, public net::TurnEnd, private h2::SessionEvents {
+ public:
+  // A connection whose handshake is done.
+  struct Secured {
+    std::unique_ptr<tls::Channel> channel;
+    tls::PeerInfo peer;
+    std::vector<std::uint8_t> early;  // ciphertext that was read behind the handshake
+  };
+
+  // `context` and `owner` outlive the tunnel.
+  Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, TunnelOwner& owner);
+  ~Tunnel();
+
+  // Registers the descriptor and sends the preface. On error the tunnel is useless: destroy it.
+  Result<void> start();
+
+  h2::Session& session() { return session_; }
+  const tls::PeerInfo& peer() const { return peer_; }
+  // Addresses of the TCP connection, as set by whoever made it.
+  SocketAddress local;
+  SocketAddress remote;
+
+  // Something may have to be sent: at the end of this turn it is.
+  void kick() { context_.worker.at_turn_end(*this); }
+  // True while new streams may be opened.
+  bool usable() const { return !closed_ && !session_.going_away(); }
+  bool closed() const { return closed_; }
+  // Graceful end: GOAWAY, existing streams run on, then the connection closes.
+  void shut_down();
+  // Ends it all now: streams hear `code`, the peer gets GOAWAY as far as the socket takes it.
+  void cut(h2::ErrorCode code, std::optional<Error> reason);
+
+  void on_ready(std::uint32_t events) override;
+  void on_turn_end() override;
+
+ private:
+  h2::Stream* on_request(const h2::Request& request) override;
+  void on_goaway(h2::StreamId last_id, h2::ErrorCode code) override;
+  void on_ping_ack() override;
+  void on_settings() override {}
+
+  void receive();
+  bool receive_some();
+  Result<std::size_t> open_records(MutableBytes ciphertext);
+  void flush();
+  bool send_pending();
+  std::size_t fill();
+  void send_now(Bytes sealed);
+  void check_alive();
+  void fail_with(Error error);
+  void close(h2::ErrorCode code, std::optional<Error> reason);
+
+  Context& context_;
+  TunnelOwner& owner_;
+  UniqueFd fd_;
+  std::unique_ptr<tls::Channel> channel_;
+  const tls::PeerInfo peer_;
+  h2::Session session_;
+  std::vector<std::uint8_t> partial_;  // the start of a record
+  std::vector<std::uint8_t> unsent_;   // sealed, not yet taken by the socket
+  std::size_t unsent_from_ = 0;
+  net::Timer alive_;
+  TimePoint ping_sent_{};
+  bool readable_ = false;
+  bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
+  bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
+  bool heard_ = false;       // bytes arrived since the last look
+  bool ping_pending_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace culvert::hbone

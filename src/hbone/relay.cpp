@@ -1,0 +1,176 @@
+#include "culvert/hbone/relay.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "culvert/net/socket.hpp"
+
+namespace culvert::hbone {
+
+Relay::~Relay() {
+  if (app_ && started_) worker_.readiness().remove(app_.get(), *this);
+}
+
+void Relay::start(UniqueFd app, const RelayCounters& counters) {
+  app_ = std::move(app);
+  counters_ = counters;
+  started_ = true;
+  if (auto added = worker_.readiness().add(app_.get(), *this); !added) {
+    app_broken_ = true;
+    error_ = std::make_unique<Error>(added.error());
+  }
+  app_readable_ = true;
+  if (backlog_) {
+    drain_backlog();
+  } else if (peer_ended_) {
+    end_app_writing();
+  }
+  if (stream_closed_) {
+    // The peer left while the application was being dialled: end from the queue, not from here.
+    worker_.post([this] { maybe_finish(); });
+    return;
+  }
+  if (app_broken_) {
+    app_failed();
+  } else {
+    tunnel_->session().resume(id());
+  }
+  tunnel_->kick();
+}
+
+h2::Produced Relay::produce(MutableBytes into) {
+  waiting_ = true;
+  if (!started_ || !app_readable_) return {};
+  for (;;) {
+    const auto n = ::recv(app_.get(), into.data(), into.size(), 0);
+    if (n > 0) {
+      const auto size = static_cast<std::size_t>(n);
+      if (size < into.size()) app_readable_ = app_hung_up_;
+      to_tunnel_ += size;
+      counters_.to_tunnel->fetch_add(size, std::memory_order_relaxed);
+      waiting_ = !app_readable_;
+      return {size, app_readable_ ? h2::Produced::Then::more : h2::Produced::Then::blocked};
+    }
+    if (n == 0) return {0, h2::Produced::Then::end};
+    if (errno == EINTR) continue;
+    app_readable_ = false;
+    if (errno == EAGAIN) return {};
+    // The application is gone, abruptly: the peer is told so.
+    app_broken_ = true;
+    return {0, h2::Produced::Then::reset};
+  }
+}
+
+void Relay::on_ready(std::uint32_t events) {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) app_hung_up_ = true;
+  if ((events & EPOLLIN) != 0 || app_hung_up_) {
+    app_readable_ = true;
+    if (waiting_ && tunnel_ != nullptr) {
+      tunnel_->session().resume(id());
+      tunnel_->kick();
+    }
+  }
+  if ((events & EPOLLOUT) != 0) {
+    app_writable_ = true;
+    if (backlog_) drain_backlog();
+  }
+  // An error after our END_STREAM went out is not found by reading any more.
+  if ((events & EPOLLERR) != 0) app_failed();
+  maybe_finish();
+}
+
+void Relay::on_data(Bytes bytes) {
+  if (app_broken_) return;  // dropped; the connection window was credited on receipt
+  if (started_ && !backlog_) {
+    const std::size_t n = deliver(bytes);
+    delivered(n);
+    bytes = bytes.subspan(n);
+  }
+  if (!bytes.empty() && !app_broken_) keep(bytes);
+}
+
+// How much the application took.
+std::size_t Relay::deliver(Bytes bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size() && app_writable_ && !app_broken_) {
+    const auto n = ::send(app_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+    if (n >= 0) {
+      done += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      app_writable_ = false;
+    } else if (errno != EINTR) {
+      app_failed();
+    }
+  }
+  return done;
+}
+
+void Relay::delivered(std::size_t n) {
+  if (n == 0) return;
+  to_app_ += n;
+  counters_.to_app->fetch_add(n, std::memory_order_relaxed);
+  if (tunnel_ != nullptr) tunnel_->session().consumed(id(), n);
+}
+
+void Relay::keep(Bytes bytes) {
+  if (!backlog_) backlog_ = std::make_unique<Backlog>();
+  backlog_->bytes.insert(backlog_->bytes.end(), bytes.begin(), bytes.end());
+}
+
+void Relay::drain_backlog() {
+  if (!backlog_ || app_broken_) return;
+  Backlog& backlog = *backlog_;
+  const std::size_t n = deliver(Bytes(backlog.bytes).subspan(backlog.from));
+  backlog.from += n;
+  delivered(n);
+  if (tunnel_ != nullptr && n != 0) tunnel_->kick();
+  if (app_broken_ || backlog.left() == 0) {
+    backlog_.reset();
+    if (peer_ended_) end_app_writing();
+    return;
+  }
+  // Keep the memory proportional to what is still held.
+  if (backlog.from > backlog.bytes.size() / 2) {
+    backlog.bytes.erase(backlog.bytes.begin(),
+                        backlog.bytes.begin() + static_cast<std::ptrdiff_t>(backlog.from));
+    backlog.from = 0;
+  }
+}
+
+void Relay::on_end() {
+  peer_ended_ = true;
+  if (started_ && !backlog_) end_app_writing();
+}
+
+void Relay::end_app_writing() {
+  if (!app_broken_) ::shutdown(app_.get(), SHUT_WR);
+}
+
+// Reading or writing failed: nothing more can be relayed, so the stream goes, too.
+void Relay::app_failed() {
+  app_broken_ = true;
+  backlog_.reset();
+  if (tunnel_ == nullptr) return;
+  tunnel_->session().reset(id(), h2::ErrorCode::cancel);
+  tunnel_->kick();
+}
+
+void Relay::maybe_finish() {
+  if (ended_ || !started_ || !stream_closed_) return;
+  if (backlog_ && !app_broken_) return;  // the application still gets what the peer sent
+  finish();
+}
+
+void Relay::finish() {
+  ended_ = true;
+  if (app_) {
+    if (started_) worker_.readiness().remove(app_.get(), *this);
+    app_.reset();
+  }
+  const auto error = std::move(error_);  // outlives this object, which may go away now
+  owner_.on_relay_end(error.get());
+}
+
+}  // namespace culvert::hbone

@@ -1,0 +1,113 @@
+// The opening and the ending of a relay's CONNECT stream.
+#include "culvert/hbone/metadata.hpp"
+#include "culvert/hbone/relay.hpp"
+#include "culvert/net/socket.hpp"
+
+namespace culvert::hbone {
+
+namespace {
+
+// Resets by which a peer says "done" rather than "wrong" (the reference ztunnel drops streams so).
+bool is_plain_end(h2::ErrorCode code) {
+  return code == h2::ErrorCode::no_error || code == h2::ErrorCode::cancel;
+}
+
+}  // namespace
+
+Result<void> Relay::request(Tunnel& tunnel, std::string_view authority,
+                            std::span<const h2::Header> headers) {
+  tunnel_ = &tunnel;
+  auto id = tunnel.session().connect(authority, headers, *this);
+  if (!id) {
+    tunnel_ = nullptr;
+    return id.error();
+  }
+  tunnel.kick();
+  return {};
+}
+
+net::Async<Result<Response>> Relay::response(TimePoint deadline) {
+  if (early_answer_) co_return std::move(*early_answer_);
+  net::OneShot<Result<Response>> shot(worker_);
+  net::Timer timer([&shot] { shot.set(fail(Errc::timed_out, "no answer to CONNECT in time")); });
+  timer.arm(worker_.timers(), deadline);
+  answer_ = &shot;
+  auto result = co_await shot.wait();
+  answer_ = nullptr;
+  co_return result;
+}
+
+void Relay::on_headers(int status, std::span<const h2::Header> headers) {
+  Response response;
+  response.status = status;
+  if (status == 200) response.baggage = joined_header(headers, "baggage");
+  if (answer_ != nullptr) {
+    answer_->set(std::move(response));
+  } else if (!early_answer_) {
+    early_answer_ = std::make_unique<Result<Response>>(std::move(response));
+  }
+}
+
+bool Relay::refuse(int status) {
+  if (tunnel_ == nullptr) return false;
+  give_up();
+  tunnel_->session().respond(id(), status, {}, true);
+  tunnel_->kick();
+  return true;
+}
+
+bool Relay::abandon() {
+  if (tunnel_ == nullptr) return false;
+  give_up();
+  tunnel_->session().reset(id(), h2::ErrorCode::cancel);
+  tunnel_->kick();
+  return true;
+}
+
+// Nothing will be joined: the end of the stream is the end of the relay.
+void Relay::give_up() {
+  started_ = true;
+  app_broken_ = true;
+  backlog_.reset();
+}
+
+void Relay::accept(std::span<const h2::Header> headers) {
+  if (tunnel_ != nullptr) tunnel_->session().respond(id(), 200, headers, false);
+}
+
+void Relay::on_close(h2::ErrorCode code) {
+  tunnel_ = nullptr;
+  stream_closed_ = true;
+  if (!error_ && !is_plain_end(code)) {
+    error_ = std::make_unique<Error>(
+        Errc::h2, "the tunnel stream ended with " + std::string(h2::to_string(code)));
+  }
+  Result<Response> why =
+      fail(error_ ? error_->code : Errc::reset,
+           error_ ? error_->detail : "the peer closed the stream before answering");
+  if (answer_ != nullptr) {
+    answer_->set(std::move(why));
+  } else if (!started_ && !early_answer_) {
+    early_answer_ = std::make_unique<Result<Response>>(std::move(why));
+  }
+  const bool had_ended = std::exchange(peer_ended_, true);
+  if (!started_) return;                           // whoever is opening the connection notices
+  if (!had_ended && !backlog_) end_app_writing();  // else once what came is delivered
+  maybe_finish();
+}
+
+void Relay::cut(Error reason) {
+  if (ended_) return;
+  if (!error_) error_ = std::make_unique<Error>(std::move(reason));
+  if (app_) net::reset_on_close(app_.get());
+  app_broken_ = true;
+  backlog_.reset();
+  if (tunnel_ == nullptr) {
+    maybe_finish();
+    return;
+  }
+  tunnel_->session().reset(id(), h2::ErrorCode::cancel);
+  tunnel_->kick();
+}
+
+}  // namespace culvert::hbone

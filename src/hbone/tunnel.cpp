@@ -1,0 +1,179 @@
+#include "culvert/hbone/tunnel.hpp"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace culvert::hbone {
+
+namespace {
+// Fair to the worker's other connections: at most so many reads of a full buffer a turn.
+constexpr int kReadsPerTurn = 4;
+}  // namespace
+
+Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, TunnelOwner& owner)
+    : context_(context),
+      owner_(owner),
+      fd_(std::move(fd)),
+      channel_(std::move(secured.channel)),
+      peer_(std::move(secured.peer)),
+      session_(role, role == h2::Role::client ? context.settings.client : context.settings.server,
+               *this, context.frames),
+      partial_(std::move(secured.early)),
+      alive_([this] { check_alive(); }) {}
+
+Tunnel::~Tunnel() {
+  if (fd_) context_.worker.readiness().remove(fd_.get(), *this);
+}
+
+Result<void> Tunnel::start() {
+  if (auto added = context_.worker.readiness().add(fd_.get(), *this); !added) return added.error();
+  alive_.arm(context_.worker.timers(), context_.worker.now() + context_.settings.ping_interval);
+  readable_ = true;  // early bytes, or an empty read that costs little once
+  kick();
+  return {};
+}
+
+void Tunnel::on_ready(std::uint32_t events) {
+  if (closed_) return;
+  // Data and FIN can come in one event: remember the FIN, or a short read would hide it.
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if (hung_up_ || (events & EPOLLIN) != 0) {
+    readable_ = true;
+    receive();
+  }
+  kick();
+}
+
+void Tunnel::on_turn_end() {
+  if (closed_) return;
+  if (readable_) receive();
+  if (!closed_) flush();
+}
+
+void Tunnel::receive() {
+  for (int i = 0; i < kReadsPerTurn && readable_ && !closed_; ++i) {
+    if (!receive_some()) return;
+  }
+  if (readable_ && !closed_) kick();
+}
+
+// One buffer's worth. False when the tunnel has ended.
+bool Tunnel::receive_some() {
+  const MutableBytes input = context_.worker.scratch().input();
+  std::size_t held = partial_.size();
+  if (held != 0) std::memcpy(input.data(), partial_.data(), held);
+  const MutableBytes room = input.subspan(held);
+  const auto n = ::recv(fd_.get(), room.data(), room.size(), 0);
+  if (n < 0 && errno != EAGAIN && errno != EINTR) {
+    fail_with(fail_errno("read from the peer", errno));
+    return false;
+  }
+  if (n < 0) readable_ = errno == EINTR;
+  if (n == 0) peer_ended_ = true;
+  if (n > 0) {
+    held += static_cast<std::size_t>(n);
+    heard_ = true;
+  }
+  // Less than asked for means drained: the next bytes come with a new edge.
+  if (n > 0 && static_cast<std::size_t>(n) < room.size()) readable_ = hung_up_;
+  auto used = open_records(input.first(held));
+  if (!used) {
+    fail_with(used.error());
+    return false;
+  }
+  partial_.assign(input.begin() + static_cast<std::ptrdiff_t>(*used),
+                  input.begin() + static_cast<std::ptrdiff_t>(held));
+  if (partial_.empty() && partial_.capacity() != 0) partial_ = {};
+  if (peer_ended_) {
+    flush();  // answers to what came last, as far as the peer still takes them
+    const bool orderly = session_.active_streams() == 0;
+    close(h2::ErrorCode::cancel,
+          orderly ? std::nullopt : std::optional(fail(Errc::closed, "the peer closed the tunnel")));
+    return false;
+  }
+  return true;
+}
+
+Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
+  std::size_t used = 0;
+  while (used < ciphertext.size()) {
+    const MutableBytes plaintext = context_.worker.scratch().plaintext();
+    auto opened = channel_->open(ciphertext.subspan(used), plaintext);
+    if (!opened) return opened.error();
+    if (opened->closed) peer_ended_ = true;
+    if (opened->produced != 0) {
+      if (auto done = session_.receive(plaintext.first(opened->produced)); !done) {
+        return done.error();
+      }
+    }
+    if (opened->consumed == 0) break;
+    used += opened->consumed;
+  }
+  return used;
+}
+
+// Tells the peer why (alert or GOAWAY wait in channel and session), as far as the socket takes it.
+void Tunnel::fail_with(Error error) {
+  flush();
+  close(h2::ErrorCode::internal_error, std::move(error));
+}
+
+void Tunnel::shut_down() {
+  if (closed_) return;
+  session_.shut_down();
+  kick();
+}
+
+void Tunnel::cut(h2::ErrorCode code, std::optional<Error> reason) {
+  if (closed_) return;
+  session_.go_away(h2::ErrorCode::no_error);
+  flush();
+  close(code, std::move(reason));
+}
+
+void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
+  if (closed_) return;
+  closed_ = true;
+  alive_.disarm();
+  if (unsent_.empty()) {
+    const MutableBytes out = context_.worker.scratch().output();
+    const auto n = channel_->close(out);
+    if (n != 0) send_now(out.first(n));
+  }
+  context_.worker.readiness().remove(fd_.get(), *this);
+  fd_.reset();
+  session_.close(code);
+  context_.worker.post([this, reason = std::move(reason)] {
+    owner_.on_tunnel_closed(*this, reason ? &*reason : nullptr);
+  });
+}
+
+void Tunnel::check_alive() {
+  const TimePoint now = context_.worker.now();
+  if (ping_pending_ && !heard_ && now - ping_sent_ >= context_.settings.ping_timeout) {
+    cut(h2::ErrorCode::cancel, fail(Errc::timed_out, "the peer did not answer PING"));
+    return;
+  }
+  if (heard_) {
+    ping_pending_ = false;  // whoever sends bytes is alive
+  } else if (!ping_pending_) {
+    session_.ping();
+    ping_sent_ = now;
+    ping_pending_ = true;
+    kick();
+  }
+  heard_ = false;
+  alive_.arm(context_.worker.timers(), now + context_.settings.ping_interval);
+}
+
+void Tunnel::on_ping_ack() { ping_pending_ = false; }
+
+h2::Stream* Tunnel::on_request(const h2::Request& request) {
+  return owner_.on_request(*this, request);
+}
+
+void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode) { owner_.on_tunnel_draining(*this); }
+
+}  // namespace culvert::hbone
