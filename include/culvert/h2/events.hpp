@@ -44,7 +44,8 @@ class Stream {
   // Bytes arrived, at least one; valid during the call. Give their window back with
   // Session::consumed() once they are delivered.
   virtual void on_data(Bytes bytes) = 0;
-  // The peer has sent END_STREAM: no further on_data. The other direction stays open.
+  // The peer has sent END_STREAM: no further on_data. The other direction stays open. Comes also
+  // after on_request and on_headers when those carried END_STREAM.
   virtual void on_end() = 0;
   // Last event: the stream is gone, its id means nothing any more and the session does not touch
   // the object again, so it may delete itself here. `no_error` when both directions ended in order;
@@ -63,6 +64,7 @@ class Stream {
   Stream* next_ = nullptr;  // the session's list of attached streams
   Stream* previous_ = nullptr;
   StreamId id_ = 0;
+  std::uint32_t flags_ = 0;
 };
 
 // A request as a server sees it; views are valid during on_request only.

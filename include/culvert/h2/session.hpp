@@ -35,8 +35,9 @@ class FrameBuffer {
 
  private:
   friend class Memory;
-  std::unique_ptr<std::uint8_t[]> bytes_;
+  std::unique_ptr<std::uint8_t[]> bytes_;  // untouched pages cost nothing
   std::size_t size_;
+  bool busy_ = false;  // a next() is running: guards against the nesting described above
 };
 
 class Session {
@@ -50,7 +51,9 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // Takes all of `plaintext`, calling events. Errc::h2: a connection error; a GOAWAY that tells the
-  // peer is in next(), after which close() or destroy the session. Not from inside events.
+  // peer is in next(), after which close() or destroy the session. Some errors are known only once
+  // their GOAWAY has gone through next(): finished() is true then and receive() fails from there
+  // on. Not from inside events.
   [[nodiscard]] Result<void> receive(Bytes plaintext);
 
   // The next bytes to send: one frame or several small ones; empty when there is nothing now. Valid
@@ -82,8 +85,8 @@ class Session {
   // `size` bytes of on_data were delivered: opens the stream's window, in steps. Unknown ids are
   // ignored; never more than was received.
   void consumed(StreamId id, std::size_t size);
-  // Ends a stream both ways with RST_STREAM; on_close follows from next(), produce() and on_data
-  // may still come before. Unknown ids are ignored.
+  // Ends a stream both ways with RST_STREAM. The only event that follows is on_close, from next()
+  // or receive(). Unknown ids are ignored.
   void reset(StreamId id, ErrorCode code);
   // Sends PING; on_ping_ack follows. At most one is outstanding: a second call is ignored.
   void ping();
