@@ -1,6 +1,4 @@
 // What nghttp2 reports while it reads and writes, turned into events.
-#include "h2/callbacks.hpp"
-
 #include "h2/impl.hpp"
 
 #include <algorithm>
@@ -28,8 +26,7 @@ bool blames_peer(std::uint32_t code) {
 }  // namespace
 
 // nghttp2 calls C functions; each only finds its Impl.
-struct Callbacks {
-  using Impl = Session::Impl;
+struct Session::Impl::Callbacks {
   static Impl& impl(void* user) { return *static_cast<Impl*>(user); }
 
   static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
@@ -69,7 +66,7 @@ struct Callbacks {
   }
 };
 
-nghttp2_data_source_read_callback provider_callback() { return Callbacks::read; }
+nghttp2_data_provider Session::Impl::provider() { return {{}, Callbacks::read}; }
 
 const nghttp2_session_callbacks* Session::Impl::callbacks() {
   static const nghttp2_session_callbacks* const shared = [] {
@@ -151,7 +148,7 @@ void Session::Impl::on_request(const nghttp2_frame& frame) {
     auto* const stream = events_.on_request(request);
     if (stream != nullptr) {
       nghttp2_session_set_stream_user_data(session_.get(), id, stream);
-      streams_.add(*stream, id, request_reset_ ? StreamList::kReset : 0);
+      streams_.add(*stream, id, request_reset_ ? std::uint32_t{StreamList::kReset} : 0);
     } else if (!request_handled_) {
       reset(id, ErrorCode::refused_stream);
     }
@@ -213,15 +210,21 @@ int Session::Impl::on_frame_sent(const nghttp2_frame& frame) {
       if (stream != nullptr && StreamList::has(*stream, StreamList::kReset)) return 0;
       return enforce(limits_.on_violation());
     case NGHTTP2_GOAWAY:
-      if (own_goaway_ || frame.goaway.error_code == NGHTTP2_NO_ERROR) return 0;
-      going_away_ = true;  // nghttp2 found an error of the connection; its reason is in the frame
-      failure_ = fail(
-          Errc::h2, std::string(to_string(static_cast<ErrorCode>(frame.goaway.error_code))) + ": " +
-                        std::string(text(frame.goaway.opaque_data, frame.goaway.opaque_data_len)));
+      on_goaway_sent(frame.goaway);
       return 0;
     default:
       return 0;
   }
+}
+
+// A GOAWAY with an error that is not the owner's: nghttp2 found an error of the connection, and
+// says in the frame which.
+void Session::Impl::on_goaway_sent(const nghttp2_goaway& goaway) {
+  const auto code = static_cast<ErrorCode>(goaway.error_code);
+  if (code == ErrorCode::no_error || (own_goaway_ && code == own_goaway_code_)) return;
+  going_away_ = true;
+  failure_ = fail(Errc::h2, std::string(to_string(code)) + ": " +
+                                std::string(text(goaway.opaque_data, goaway.opaque_data_len)));
 }
 
 ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& flags) {

@@ -1,7 +1,5 @@
 #include "h2/impl.hpp"
 
-#include "h2/callbacks.hpp"
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -174,9 +172,9 @@ Result<StreamId> Session::Impl::connect(std::string_view authority, std::span<co
     return fail(Errc::unavailable, "the connection takes no new streams");
   const auto all = lines(headers, {{":method", "CONNECT"}, {":authority", authority}});
   if (list_size(all) > kMaxSentHeaders) return fail(Errc::limit, "header list beyond 16 KiB");
-  nghttp2_data_provider provider{{}, provider_callback()};
+  const auto content = provider();
   const auto id =
-      nghttp2_submit_request(session_.get(), nullptr, all.data(), all.size(), &provider, &stream);
+      nghttp2_submit_request(session_.get(), nullptr, all.data(), all.size(), &content, &stream);
   if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE)
     return fail(Errc::unavailable, "stream ids used up");
   must(id);
@@ -193,9 +191,9 @@ void Session::Impl::respond(StreamId id, int status, std::span<const Header> hea
   const auto text = std::to_string(status);
   const auto all = lines(headers, {{":status", text}});
   if (list_size(all) > kMaxSentHeaders) return reset(id, ErrorCode::internal_error);
-  nghttp2_data_provider provider{{}, provider_callback()};
+  const auto content = provider();
   must(nghttp2_submit_response(session_.get(), id, all.data(), all.size(),
-                               end_stream ? nullptr : &provider));
+                               end_stream ? nullptr : &content));
 }
 
 void Session::Impl::resume(StreamId id) {
@@ -272,6 +270,7 @@ void Session::Impl::go_away(ErrorCode code) {
 void Session::Impl::send_final_goaway(ErrorCode code) {
   if (std::exchange(own_goaway_, true)) return;
   going_away_ = true;
+  own_goaway_code_ = code;
   must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
                              nghttp2_session_get_last_proc_stream_id(session_.get()),
                              static_cast<std::uint32_t>(code), nullptr, 0));

@@ -52,15 +52,14 @@ class Session::Impl {
   bool settings_acknowledged() const { return settings_acknowledged_; }
   bool going_away() const { return going_away_; }
 
-  // What nghttp2 reports; 0 or an nghttp2 error.
-  static const nghttp2_session_callbacks* callbacks();
-
  private:
-  friend struct Callbacks;
+  struct Callbacks;  // the C functions
   struct Delete {
     void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
   };
 
+  static const nghttp2_session_callbacks* callbacks();
+  static nghttp2_data_provider provider();
   void create();
   void submit_preface();
   void fail_session(ErrorCode code, std::string detail);
@@ -70,7 +69,7 @@ class Session::Impl {
   void credit_connection();
   void send_final_goaway(ErrorCode code);
 
-  // callbacks.cpp
+  // callbacks.cpp; those that return int: 0 or an nghttp2 error
   int on_begin_frame(const nghttp2_frame_hd& header);
   int on_begin_headers(const nghttp2_frame& frame);
   int on_frame(const nghttp2_frame& frame);
@@ -81,6 +80,7 @@ class Session::Impl {
   int on_data(StreamId id, Bytes bytes);
   void on_stream_close(StreamId id, std::uint32_t code);
   int on_frame_sent(const nghttp2_frame& frame);
+  void on_goaway_sent(const nghttp2_goaway& goaway);
   ssize_t produce(StreamId id, MutableBytes into, std::uint32_t& flags);
 
   // output.cpp
@@ -103,6 +103,7 @@ class Session::Impl {
   std::array<std::uint8_t, 17> goaway_;  // the frame that says why, once failure_ is set
   std::optional<Error> failure_;
   ErrorCode failure_code_ = ErrorCode::no_error;
+  ErrorCode own_goaway_code_ = ErrorCode::no_error;
 
   std::uint32_t incoming_ = 0;    // streams opened by the peer and not gone
   StreamId request_ = 0;          // while on_request runs: its stream

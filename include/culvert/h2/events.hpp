@@ -49,7 +49,8 @@ class Stream {
   virtual void on_end() = 0;
   // Last event: the stream is gone, its id means nothing any more and the session does not touch
   // the object again, so it may delete itself here. `no_error` when both directions ended in order;
-  // otherwise the code of the RST_STREAM sent or received, refused_stream for streams that the
+  // otherwise the code of the RST_STREAM sent or received, cancel for a request
+  // that was reset before it went out, refused_stream for streams that the
   // peer's GOAWAY left out (safe to repeat elsewhere), or what close() was called with.
   virtual void on_close(ErrorCode code) = 0;
 
