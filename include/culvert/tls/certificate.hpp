@@ -33,7 +33,6 @@ class PrivateKey {
   evp_pkey_st* native() const { return key_.get(); }
 
  private:
-  friend class PrivateKeyMaker;
   explicit PrivateKey(std::shared_ptr<evp_pkey_st> key) : key_(std::move(key)) {}
   std::shared_ptr<evp_pkey_st> key_;
 };

@@ -29,7 +29,7 @@ enum class Alert : std::uint8_t {
   internal_error = 80,
   user_canceled = 90,
 };
-// "bad_record_mac (20)"; "unknown (N)" for numbers that RFC 8446 does not have.
+// "bad_record_mac (20)"; "unknown" for numbers that no RFC gives.
 std::string_view alert_name(std::uint8_t description);
 
 // What Channel::open() did.
