@@ -1,0 +1,77 @@
+#include "culvert/metrics/catalog.hpp"
+
+#include <gtest/gtest.h>
+
+#include "metrics/exposition.hpp"
+
+namespace culvert::metrics {
+namespace {
+
+TEST(Catalog, AFreshProcessShowsWhatIsAlwaysThere) {
+  const Catalog catalog("1.32.0");
+  const auto parsed = test::parse_exposition(catalog.render());
+  ASSERT_EQ(parsed.error, "");
+  const auto& build = parsed.families.at("istio_build");
+  EXPECT_EQ(build.type, "gauge");
+  EXPECT_EQ(build.help, "Istio component build info.");
+  ASSERT_EQ(build.samples.size(), 1U);
+  EXPECT_EQ(build.samples[0].label("component"), "ztunnel");
+  EXPECT_EQ(build.samples[0].label("tag"), "1.32.0");
+  EXPECT_EQ(build.samples[0].value, 1);
+  EXPECT_EQ(parsed.families.at("istio_tcp_sockets_open").samples.size(), 2U);
+  EXPECT_GT(parsed.families.at("process_open_fds").samples.at(0).value, 2);
+  EXPECT_EQ(parsed.families.at("process_open_fds").help, "Number of open file descriptors");
+  EXPECT_GT(parsed.families.at("process_max_fds").samples.at(0).value, 0);
+  EXPECT_GT(parsed.families.at("culvert_resident_memory_bytes").samples.at(0).value, 1e6);
+  EXPECT_FALSE(parsed.families.contains("istio_xds_message"));
+  EXPECT_FALSE(parsed.families.contains("istio_tcp_connections_opened"));
+}
+
+TEST(Catalog, EveryRecordingShowsUp) {
+  Catalog catalog("x");
+  catalog.traffic().get({}).open();
+  catalog.sockets_open(Reporter::destination).add(3);
+  catalog.crl_rejections(Reporter::source).add();
+  catalog.xds_terminations("Reconnect").add(2);
+  catalog.xds_messages("type.googleapis.com/istio.workload.Address").add();
+  catalog.xds_message_bytes("type.googleapis.com/istio.workload.Address").add(100);
+  catalog.active_proxies().set(4);
+  catalog.pending_proxies().set(1);
+  catalog.proxies_started().add(5);
+  catalog.proxies_stopped().add(1);
+  PeerLabels source;
+  source.workload = Name("front");
+  catalog.on_demand_dns(source, "db.example");
+  const auto parsed = test::parse_exposition(catalog.render());
+  ASSERT_EQ(parsed.error, "");
+  const auto value = [&](const char* family, std::size_t i = 0) {
+    return parsed.families.at(family).samples.at(i).value;
+  };
+  EXPECT_EQ(value("istio_tcp_sockets_open", 0), 3);  // "destination" sorts first
+  EXPECT_EQ(value("istio_crl_policy_rejections", 1), 1);
+  EXPECT_EQ(value("istio_xds_connection_terminations"), 2);
+  EXPECT_EQ(value("istio_xds_message"), 1);
+  EXPECT_EQ(value("istio_xds_message_bytes"), 100);
+  EXPECT_EQ(parsed.families.at("istio_xds_message_bytes").unit, "bytes");
+  EXPECT_EQ(value("workload_manager_active_proxy_count"), 4);
+  EXPECT_EQ(value("workload_manager_pending_proxy_count"), 1);
+  EXPECT_EQ(value("workload_manager_proxies_started"), 5);
+  EXPECT_EQ(value("workload_manager_proxies_stopped"), 1);
+  const auto& dns = parsed.families.at("istio_on_demand_dns").samples.at(0);
+  EXPECT_EQ(dns.label("source_workload"), "front");
+  EXPECT_EQ(dns.label("source_app"), "unknown");
+  EXPECT_EQ(dns.label("hostname"), "db.example");
+  EXPECT_EQ(dns.labels.size(), 9U);
+}
+
+// Guards the guard: the reader must refuse what the specification refuses.
+TEST(Exposition, ReaderRefusesBadText) {
+  for (const char* bad :
+       {"", "a 1\n", "# TYPE a counter\na 1\n# EOF\n", "# TYPE a gauge\na 1\na 1\n# EOF\n",
+        "# TYPE a gauge\na{x=\"\\q\"} 1\n# EOF\n", "# TYPE a gauge\na 1\n",
+        "# TYPE a gauge\n# EOF\n", "# TYPE a gauge\na 1\n# EOF\nb 1\n"})
+    EXPECT_NE(test::parse_exposition(bad).error, "") << bad;
+}
+
+}  // namespace
+}  // namespace culvert::metrics
