@@ -36,12 +36,13 @@ ONLY_IN = {
 }
 
 
-def module_named(include):
-    """The module that an #include of ours names, or None."""
+def module_named(tree, include):
+    """The module that an #include of ours names, or None: <net/if.h> is the system's."""
     parts = include.split("/")
     if parts[0] == "culvert" and len(parts) > 2:
         return parts[1]
-    return parts[0] if len(parts) > 1 and parts[0] in MAY_USE else None
+    ours = len(parts) > 1 and parts[0] in MAY_USE and (tree.root / "src" / include).exists()
+    return parts[0] if ours else None
 
 
 def check_includes(tree):
@@ -55,7 +56,7 @@ def check_includes(tree):
             problems.append(f"{where}: module '{module}' has no row in the layer table")
             continue
         for line, include in tree.includes(path):
-            used = module_named(include)
+            used = module_named(tree, include)
             if used and used != module and used not in MAY_USE[module]:
                 problems.append(f"{where}:{line}: {module} may not use {used}")
             if used and used != module and not include.startswith("culvert/"):

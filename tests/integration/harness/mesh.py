@@ -152,7 +152,7 @@ class Mesh:
             if old.startswith(label + "-"):
                 os.remove(os.path.join(self.logs, old))
         self.dir = tempfile.mkdtemp(prefix="culvert-mesh-")
-        self.fabric = Fabric()
+        self.fabric = Fabric(label)
         self.control_ns = self.fabric.attach("control", CONTROL)
         self.control = None
         self.services, self.policies = [], []

@@ -126,9 +126,9 @@ def _setns(fd):
 class Fabric:
     """A namespace with a bridge, and the namespaces plugged into it."""
 
-    def __init__(self):
-        self.members = []
-        self.hub = Netns("fabric")
+    def __init__(self, label="mesh"):
+        self.members, self.label = [], label
+        self.hub = Netns(f"{label}-fabric")
         self.hub.sysctl(net__ipv6__conf__all__forwarding=1, net__ipv4__ip_forward=1,
                         net__ipv6__conf__default__accept_dad=0)
         ip(netns=self.hub.name, batch=[
@@ -145,7 +145,7 @@ class Fabric:
 
     def attach(self, label, number):
         """A new namespace with the addresses of `number` (2 to 65,000) and a default route."""
-        ns = Netns(label)
+        ns = Netns(f"{self.label}-{label}")
         self.members.append(ns)
         port = f"p{number}"
         ip(netns=self.hub.name, batch=[

@@ -1,0 +1,185 @@
+"""The measures. Each takes a variant (or makes fresh ones) and yields samples:
+{"variant", "measure", "value", "unit", and what else is worth keeping}."""
+
+import json
+import re
+import subprocess
+import time
+
+from harness import certificates, traffic
+from variant import HTTP, IPERF, Variant
+
+
+def sample(variant, measure, value, unit, **more):
+    return {"variant": variant.name, "measure": measure, "value": value, "unit": unit, **more}
+
+
+def client(variant, *words, seconds):
+    """Runs a load program in the client's namespace; returns its output and the daemons' CPU."""
+    before = variant.cpu()
+    run = subprocess.run(variant.client.command(*words), capture_output=True, text=True, check=False,
+                         timeout=seconds + 60)
+    cpu = variant.cpu() - before
+    if run.returncode != 0:
+        raise RuntimeError(f"{variant.name}: {' '.join(map(str, words))}: {run.stderr[-800:]}")
+    return run.stdout, cpu
+
+
+def fortio(variant, seconds, rate, connections, keepalive=True):
+    text, cpu = client(
+        variant, "fortio", "load", "-qps", rate, "-c", connections, "-t", f"{seconds}s", "-quiet",
+        "-r", 0.00001, "-p", "50,90,99,99.9", "-allow-initial-errors", f"-keepalive={str(keepalive).lower()}",
+        "-json", "-", f"http://{variant.address}:{HTTP}/", seconds=seconds)
+    result = json.loads(text[text.index("{"):])
+    requests = result["DurationHistogram"]["Count"]
+    good = result["RetCodes"].get("200", 0)
+    return {"requests": requests, "errors": requests - good, "rate": result["ActualQPS"], "cpu": cpu,
+            "percentiles": {f"{p['Percentile']:g}": p["Value"] * 1e6
+                            for p in result["DurationHistogram"]["Percentiles"]}}
+
+
+def fixed_rate(variant, options):
+    for connections in (2, 16, 64):
+        got = fortio(variant, options.seconds, 1000, connections)
+        for percentile, micros in got["percentiles"].items():
+            yield sample(variant, f"p{percentile} at 1,000/s, c={connections}", micros, "us",
+                         errors=got["errors"], rate=got["rate"])
+        if variant.daemons:
+            yield sample(variant, f"CPU per 1,000 requests at 1,000/s, c={connections}",
+                         got["cpu"] / got["requests"] * 1e6, "ms")
+
+
+def highest_rate(variant, options):
+    got = fortio(variant, options.seconds, 0, 16)
+    yield sample(variant, "highest rate, c=16", got["rate"], "1/s", errors=got["errors"])
+    if variant.daemons:
+        yield sample(variant, "CPU per 1,000 requests at highest rate",
+                     got["cpu"] / got["requests"] * 1e6, "ms")
+
+
+def new_connections(variant, options):
+    got = fortio(variant, options.seconds, 0, 16, keepalive=False)
+    yield sample(variant, "new connection per request, c=16", got["rate"], "1/s", errors=got["errors"])
+    if variant.daemons:
+        yield sample(variant, "CPU per 1,000 new connections", got["cpu"] / got["requests"] * 1e6, "ms")
+
+
+def bulk(variant, options):
+    for streams in (1, 4):
+        for direction, words in (("up", []), ("down", ["-R"])):
+            text, cpu = client(variant, "iperf3", "-c", variant.address, "-p", IPERF, "-J", "-t",
+                               int(options.seconds), "-P", streams, *words, seconds=options.seconds)
+            got = json.loads(text)["end"]
+            size = got["sum_received"]["bytes"]
+            yield sample(variant, f"{direction}, {streams} stream{'s' * (streams > 1)}",
+                         got["sum_received"]["bits_per_second"] / 1e9, "Gbit/s",
+                         retransmits=got["sum_sent"].get("retransmits"))
+            if variant.daemons:
+                yield sample(variant, f"CPU per GB, {direction}, {streams} stream{'s' * (streams > 1)}",
+                             cpu / size * 1e9, "s")
+
+
+def handshakes(variant, options):
+    """Full TLS handshakes against port 15008, from a pod that nothing redirects. No pool is in the
+    way: two OpenSSL clients connect again and again, each with a certificate of the mesh."""
+    if not variant.mesh:
+        return
+    issuer = certificates.of_mesh(variant.mesh)
+    cert, key = issuer.issue("bench", "spiffe://cluster.local/ns/demo/sa/bench")
+    command = variant.plain.ns.command(
+        "openssl", "s_time", "-connect", f"{variant.address}:15008", "-cert", cert, "-key", key,
+        "-CAfile", issuer.cert, "-new", "-tls1_3", "-time", int(options.seconds))
+    server = variant.daemons[1]
+    before, begin = server.cpu_seconds(), time.monotonic()
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)]
+    texts = [r.communicate(timeout=options.seconds + 60)[0] for r in runs]
+    took = time.monotonic() - begin
+    time.sleep(0.2)
+    cpu = server.cpu_seconds() - before
+    counts = [re.search(r"(\d+) connections in \d+ real seconds", t) for t in texts]
+    if not all(counts):
+        raise RuntimeError(f"{variant.name}: openssl s_time: {texts}")
+    total = sum(int(c.group(1)) for c in counts)
+    yield sample(variant, "full handshakes at 15008", total / took, "1/s")
+    yield sample(variant, "CPU per 1,000 full handshakes (server)", cpu / total * 1e6, "ms")
+
+
+def memory_after_load(variant):
+    for side, daemon in zip(("client side", "server side"), variant.daemons):
+        got = daemon.memory()
+        yield sample(variant, f"RSS after load, {side}", got["rss"] / 1e6, "MB", **got)
+
+
+# Measures that need fresh daemons.
+
+def settle(daemons, seconds=1.0):
+    """Waits until no daemon's memory moves any more; returns the memory of each."""
+    old = [d.memory() for d in daemons]
+    for _ in range(20):
+        time.sleep(seconds)
+        new = [d.memory() for d in daemons]
+        if all(abs(a["rss"] - b["rss"]) < 65536 for a, b in zip(old, new)):
+            return new
+        old = new
+    return old
+
+
+def open_and_measure(variant, count):
+    """Opens `count` connections that each carried a byte; returns memory before and with them."""
+    echo = traffic.ManyEcho(variant.server, (variant.address, 9000))
+    try:
+        warm = traffic.open_many(variant.client, (variant.address, 9000), 4)
+        traffic.ask_all(warm)
+        before = settle(variant.daemons)
+        made = traffic.open_many(variant.client, (variant.address, 9000), count)
+        answered = traffic.ask_all(made)
+        if answered != count:
+            raise RuntimeError(f"{variant.name}: {answered} of {count} connections answered")
+        after = settle(variant.daemons)
+        for s in [*made, *warm]:
+            s.close()
+        return before, after
+    finally:
+        echo.close()
+
+
+def growth(variant, count, measure):
+    before, after = open_and_measure(variant, count)
+    for side, b, a in zip(("client side", "server side"), before, after):
+        yield sample(variant, f"{measure}, {side}", (a["anonymous"] - b["anonymous"]) / count, "B",
+                     count=count, before=b, after=a)
+
+
+
+
+def idle_memory(name, options):
+    """Idle RSS, and the growth by many idle connections that share tunnels."""
+    if name == "direct":
+        return []
+    variant = Variant(name, options, servers=False)
+    try:
+        idle = settle(variant.daemons, 2.0)
+        out = [sample(variant, f"idle {key}, {side}", value[key.lower()] / 1e6, "MB")
+               for side, value in zip(("client side", "server side"), idle)
+               for key in ("RSS", "anonymous", "PSS")]
+        return out + list(growth(variant, options.connections, "per idle connection"))
+    finally:
+        variant.close()
+
+
+def tunnel_memory(name, options):
+    """The growth by tunnels: with one stream a tunnel, every connection makes one."""
+    if name == "direct":
+        return []
+    variant = Variant(name, options, env={"POOL_MAX_STREAMS_PER_CONNECTION": "1"}, servers=False)
+    try:
+        return list(growth(variant, options.tunnels, "per tunnel"))
+    finally:
+        variant.close()
+
+
+FRESH = {"idle": idle_memory, "tunnels": tunnel_memory}
+STEADY = {"rate": fixed_rate, "highest": highest_rate, "connections": new_connections, "bulk": bulk,
+          "handshakes": handshakes}
+GROUPS = [*FRESH, *STEADY]

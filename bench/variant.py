@@ -1,0 +1,83 @@
+"""One way from client to server: direct, through culvert, or through the peer."""
+
+import os
+
+from harness.mesh import Mesh
+from harness.netns import Fabric
+from harness.process import Process, wait_for
+
+HTTP, IPERF = 8080, 5201
+# Room for tens of thousands of short connections from one address; the daemons' ports stay free.
+PORTS = {"net__ipv4__ip_local_port_range": "10000 65000",
+         "net__ipv4__ip_local_reserved_ports": "15000-15100", "net__ipv4__tcp_tw_reuse": 1}
+
+
+class Variant:
+    """Stands for the whole run; only one variant is loaded at a time."""
+
+    def __init__(self, name, options, env=None, servers=True):
+        self.name, self.options = name, options
+        self.mesh, self.fabric, self.processes = None, None, []
+        settings = dict(x.split("=", 1) for x in options.env)
+        settings.update(env or {})
+        try:
+            if name == "direct":
+                self._direct()
+            else:
+                self._mesh(settings)
+            for ns in (self.client, self.server):
+                ns.sysctl(**PORTS)
+            if servers:
+                self._servers()
+        except BaseException:
+            self.close()
+            raise
+
+    def _direct(self):
+        self.fabric = Fabric("direct")
+        self.client, self.server = self.fabric.attach("client", 300), self.fabric.attach("server", 301)
+        self.address = self.fabric.v4(301)
+
+    def _mesh(self, settings):
+        self.mesh = Mesh(self.options.bin, self.options.results, f"bench-{self.name}", env=settings)
+        client, server = self.mesh.pod("client", 0), self.mesh.pod("server", 1)
+        self.plain = self.mesh.pod("plain", 0, enrolled=False)
+        self.client, self.server, self.address = client.ns, server.ns, server.v4
+        for node in self.mesh.nodes:
+            if self.name == "peer":
+                node.program = self.options.peer
+        self.mesh.start()
+
+    def _servers(self):
+        log = os.path.join(self.options.results, f"{self.name}-servers.log")
+        os.makedirs(self.options.results, exist_ok=True)
+        self.processes = [
+            Process("fortio", ["fortio", "server", "-http-port", f"{self.address}:{HTTP}", "-grpc-port",
+                               "disabled", "-tcp-port", "disabled", "-udp-port", "disabled",
+                               "-redirect-port", "disabled"], log, netns=self.server),
+            Process("iperf3", ["iperf3", "-s", "-B", self.address, "-p", IPERF], log, netns=self.server)]
+
+        def up():
+            try:
+                for port in (HTTP, IPERF):
+                    self.server.connect((self.address, port), 1).close()
+                return True
+            except OSError:
+                return False
+        wait_for(up, f"the servers of {self.name}")
+
+    @property
+    def daemons(self):
+        return [n.daemon for n in self.mesh.nodes] if self.mesh else []
+
+    def cpu(self):
+        """User and system seconds of all daemons of this variant so far."""
+        return sum(d.cpu_seconds() for d in self.daemons)
+
+    def close(self):
+        for process in self.processes:
+            process.stop()
+        if self.mesh:
+            self.mesh.close()
+        if self.fabric:
+            self.fabric.remove()
