@@ -1,0 +1,31 @@
+// What the world knows of a pod that is proxied.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "culvert/base/name.hpp"
+
+namespace culvert::proxy {
+
+// Who a pod says it is, as the node agent told us.
+struct PodInfo {
+  Name namespace_;
+  Name name;
+  Name service_account;
+
+  // "namespace/name", for logs.
+  std::string to_string() const { return namespace_.str() + "/" + name.str(); }
+  friend bool operator==(const PodInfo&, const PodInfo&) = default;
+};
+
+// One open connection in the admin dump.
+struct ConnectionInfo {
+  bool inbound = false;
+  std::string source;
+  std::string original_destination;  // empty: unknown
+  std::string actual_destination;
+  std::string protocol;  // "TCP" or "HBONE"
+};
+
+}  // namespace culvert::proxy

@@ -1,0 +1,28 @@
+#include "proxy/application_dial.hpp"
+
+#include "culvert/base/log.hpp"
+#include "culvert/net/stream.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+const log::Target kLog("proxy::dial");
+}
+
+net::Async<Result<UniqueFd>> dial_application(PodProxy& pod, SocketAddress destination,
+                                              std::optional<IpAddress> source) {
+  const Settings& settings = pod.settings();
+  const TimePoint deadline = pod.worker().now() + settings.connect_timeout;
+  auto fd =
+      co_await net::dial(pod.worker(), pod.netns(), destination, source, settings.socket, deadline);
+  const bool may_do_without = settings.original_source != OriginalSource::required;
+  if (!fd && source && fd.error().code == Errc::permission && may_do_without) {
+    log::warn(kLog, "connecting without the client's address",
+              {log::str("pod", pod.info().to_string()), log::str("error", fd.error().detail)});
+    fd = co_await net::dial(pod.worker(), pod.netns(), destination, std::nullopt, settings.socket,
+                            deadline);
+  }
+  co_return fd;
+}
+
+}  // namespace culvert::proxy

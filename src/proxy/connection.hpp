@@ -1,0 +1,69 @@
+// One proxied connection for as long as it is open: who, since when, and how to end it. The pod's
+// registry of these is what drain, revocation and the admin dump walk over.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include "culvert/base/result.hpp"
+#include "culvert/base/time.hpp"
+#include "culvert/metrics/traffic.hpp"
+#include "proxy/record.hpp"
+
+namespace culvert::proxy {
+
+// Counts one accepted socket for as long as it lives.
+class OpenSocket {
+ public:
+  explicit OpenSocket(std::atomic<std::int64_t>& gauge) : gauge_(&gauge) {
+    gauge_->fetch_add(1, std::memory_order_relaxed);
+  }
+  OpenSocket(OpenSocket&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
+  OpenSocket& operator=(OpenSocket&&) = delete;
+  ~OpenSocket() {
+    if (gauge_ != nullptr) gauge_->fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::int64_t>* gauge_;  // outlives all pods
+};
+
+// Worker thread only. Deletes itself when both sides are done.
+class Connection : public boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  Connection(Facts facts, TimePoint opened) : facts_(std::move(facts)), opened_(opened) {}
+  virtual ~Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  const Facts& facts() const { return facts_; }
+  // Ends both sides now; `reason` is what the access log says.
+  virtual void cut(Error reason) = 0;
+
+  // Where the application is (inbound) or where we connected to: for policy and dumps.
+  SocketAddress actual_destination;
+  // What the caller asked for: the original destination, or the forwarded host.
+  std::string original_destination;
+
+ protected:
+  // Counts the connection as opened and logs it on debug.
+  void opened(metrics::TrafficCounters& counters);
+  // Counts and logs the end, once for every opened(). Totals as in TrafficCounters.
+  void closed(std::uint64_t received, std::uint64_t sent, const Error* error, TimePoint now,
+              bool hbone_dial = false);
+  metrics::TrafficCounters& counters() { return *counters_; }
+  Facts facts_;
+
+ private:
+  metrics::TrafficCounters* counters_ = nullptr;  // the registry's, for the process's life
+  const TimePoint opened_;
+};
+
+using ConnectionList =
+    boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>>;
+
+}  // namespace culvert::proxy

@@ -1,0 +1,77 @@
+// HBONE from peers (port 15008): the handshake as the pod's identity, then a tunnel whose CONNECT
+// requests accept_stream() answers.
+#include "culvert/base/log.hpp"
+#include "culvert/hbone/secure.hpp"
+#include "proxy/pod_proxy.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+
+const log::Target kLog("proxy::inbound");
+
+// Counts a handshake in progress.
+class HandshakeSlot {
+ public:
+  explicit HandshakeSlot(PodProxy& pod) : pod_(pod) { ++pod_.handshakes; }
+  HandshakeSlot(const HandshakeSlot&) = delete;
+  ~HandshakeSlot() { --pod_.handshakes; }
+
+ private:
+  PodProxy& pod_;
+};
+
+net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, UniqueFd client,
+                                                               SocketAddress peer) {
+  hbone::Context& context = pod.environment().tunnels;
+  auto workload = pod.workload();
+  if (!workload) workload = co_await pod.await_workload();
+  if (!workload) {
+    co_return fail(Errc::unavailable,
+                   "failed to fetch information about local workload " + pod.info().to_string());
+  }
+  const Identity identity = workload->identity();
+  const TimePoint deadline = context.worker.now() + context.settings.handshake_timeout;
+  auto certificate = co_await hbone::certificate_of(context, identity, deadline);
+  if (!certificate) co_return certificate.error();
+  auto tls_context = context.contexts.server(identity, *certificate);
+  if (!tls_context) co_return tls_context.error();
+  auto handshake = tls::Handshake::server(**tls_context);
+  if (!handshake) co_return handshake.error();
+  auto local = net::local_address(client.get());
+  if (!local) co_return local.error();
+  net::Stream stream(context.worker, std::move(client));
+  stream.set_deadline(deadline);
+  auto secured = co_await hbone::secure(context.worker, stream, **handshake);
+  if (!secured) co_return secured.error();
+  auto tunnel = std::make_unique<hbone::Tunnel>(context, h2::Role::server, stream.release(),
+                                                std::move(*secured), pod);
+  tunnel->local = *local;
+  tunnel->remote = peer;
+  if (auto started = tunnel->start(); !started) co_return started.error();
+  co_return tunnel;
+}
+
+}  // namespace
+
+net::Async<void> serve_hbone(PodProxy& pod, UniqueFd client, SocketAddress peer) {
+  const PodProxy::Attempt attempt(pod);
+  OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
+  const auto local = net::local_address(client.get());
+  const SocketAddress destination = local ? *local : SocketAddress{};
+  if (pod.handshakes >= pod.settings().max_handshakes) {
+    log_early_deny(metrics::Reporter::destination, peer, destination,
+                   "too many TLS handshakes in progress for this pod");
+    net::reset_on_close(client.get());
+    co_return;
+  }
+  const HandshakeSlot slot(pod);
+  auto tunnel = co_await open_tunnel(pod, std::move(client), peer);
+  if (!tunnel) {
+    log_early_deny(metrics::Reporter::destination, peer, destination, tunnel.error().detail);
+    co_return;
+  }
+  pod.adopt(std::move(*tunnel), std::move(socket));
+}
+
+}  // namespace culvert::proxy

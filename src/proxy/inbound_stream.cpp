@@ -1,0 +1,155 @@
+#include "proxy/inbound_stream.hpp"
+
+#include <array>
+
+#include "culvert/base/log.hpp"
+#include "culvert/state/inbound.hpp"
+#include "proxy/application_dial.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+
+// Answers without a stream.
+h2::Stream* refuse(hbone::Tunnel& tunnel, const h2::Request& request, int status,
+                   std::string_view why) {
+  log_early_deny(metrics::Reporter::destination, tunnel.remote, tunnel.local, why);
+  tunnel.session().respond(request.id, status, {}, true);
+  return nullptr;
+}
+
+// The caller came through a gateway when another network is named: its address is not the client's.
+bool came_through_gateway(const Settings& settings, const h2::Request& request) {
+  const auto network = hbone::find_header(request.headers, "x-forwarded-network");
+  if (network.empty()) return false;
+  return !std::equal(network.begin(), network.end(), settings.network.view().begin(),
+                     settings.network.view().end(), [](char a, char b) {
+                       return std::tolower(static_cast<unsigned char>(a)) ==
+                              std::tolower(static_cast<unsigned char>(b));
+                     });
+}
+
+Facts facts_of(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& request,
+               const state::WorkloadPtr& workload, const state::InboundTarget& target) {
+  Facts facts;
+  facts.reporter = metrics::Reporter::destination;
+  facts.mutual_tls = true;
+  facts.source = tunnel.remote;
+  facts.destination = tunnel.local;
+  facts.authority = request.authority;
+  facts.destination_workload = workload;
+  facts.destination_identity = workload->identity();
+  facts.source_identity = tunnel.peer().identity;
+  facts.service = target.service;
+  const auto view = pod.environment().store.view();
+  if (!facts.service) {
+    const auto host = hbone::forwarded_host(hbone::find_header(request.headers, "forwarded"));
+    facts.service = state::guess_service(view, *workload, host, target.next_hop.port);
+  }
+  if (!came_through_gateway(pod.settings(), request)) {
+    facts.source_workload = view.find_by_address(pod.settings().network, tunnel.remote.ip);
+  }
+  if (!facts.source_workload && pod.settings().response_baggage) {
+    auto said = hbone::parse_baggage(hbone::joined_header(request.headers, "baggage"));
+    if (!said.empty()) facts.source_baggage = std::make_unique<hbone::Baggage>(std::move(said));
+  }
+  return facts;
+}
+
+}  // namespace
+
+h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Request& request) {
+  if (request.method != "CONNECT") {
+    return refuse(tunnel, request, 400, "method is not CONNECT: " + std::string(request.method));
+  }
+  const auto workload = pod.workload();
+  if (!workload) {
+    return refuse(tunnel, request, 503,
+                  "failed to fetch information about local workload " + pod.info().to_string());
+  }
+  const auto decision =
+      state::decide_inbound(pod.environment().store.view(), *workload, tunnel.local.ip,
+                            request.authority, pod.settings().inbound);
+  if (const auto* refusal = std::get_if<state::InboundRefusal>(&decision)) {
+    return refuse(tunnel, request, refusal->http_status, refusal->reason);
+  }
+  const auto& target = std::get<state::InboundTarget>(decision);
+  if (target.proxy_destination) {
+    return refuse(tunnel, request, 503,
+                  "application tunnels with the PROXY protocol are not supported");
+  }
+  // Registered before it is authorized: a policy that changes in between finds it.
+  auto* connection =
+      new InboundStream(pod, facts_of(pod, tunnel, request, workload, target), tunnel);
+  connection->actual_destination = target.next_hop;
+  connection->original_destination =
+      hbone::forwarded_host(hbone::find_header(request.headers, "forwarded"));
+  const state::ConnectionFacts asked{tunnel.remote, tunnel.peer().identity, target.next_hop};
+  if (auto allowed = pod.authorize(*workload, asked); !allowed) {
+    tunnel.session().respond(request.id, 401, {}, true);
+    connection->denied(allowed.error());
+    return nullptr;
+  }
+  net::spawn(pod.worker(), connection->run(target.dial(), workload));
+  return &connection->stream();
+}
+
+InboundStream::InboundStream(PodProxy& pod, Facts facts, hbone::Tunnel& tunnel)
+    : Connection(std::move(facts), pod.worker().now()), pod_(pod), relay_(pod.worker(), *this) {
+  relay_.attach(tunnel);
+  pod.add_connection(*this);
+  opened(pod.counters(facts_));
+}
+
+void InboundStream::denied(const Error& error) { on_relay_end(&error); }
+
+net::Async<void> InboundStream::run(SocketAddress application, state::WorkloadPtr workload) {
+  const PodProxy::Attempt attempt(pod_);
+  auto server =
+      co_await dial_application(pod_, application, pod_.spoofed_source(facts_.source, application));
+  if (failure_ || !server) {
+    fail(failure_ ? *failure_ : server.error());
+    co_return;
+  }
+  if (relay_.stream_closed()) {
+    fail(culvert::fail(Errc::reset, "the peer gave up before the application was reached"));
+    co_return;
+  }
+  accept(workload);
+  started_ = true;
+  relay_.start(std::move(*server),
+               hbone::RelayCounters{&counters().sent_bytes, &counters().received_bytes});
+}
+
+void InboundStream::accept(const state::WorkloadPtr& workload) {
+  if (!pod_.settings().response_baggage) {
+    relay_.accept({});
+    return;
+  }
+  const std::array<h2::Header, 1> headers = {{{"baggage", pod_.baggage(workload)}}};
+  relay_.accept(headers);
+}
+
+void InboundStream::fail(Error error) {
+  if (!failure_) failure_ = std::make_unique<Error>(std::move(error));
+  const int status = failure_->code == Errc::denied ? 401 : 503;
+  if (!relay_.refuse(status)) on_relay_end(nullptr);
+}
+
+void InboundStream::cut(Error reason) {
+  if (started_) {
+    relay_.cut(std::move(reason));
+  } else if (!failure_) {
+    failure_ = std::make_unique<Error>(std::move(reason));
+  }
+}
+
+void InboundStream::on_relay_end(const Error* error) {
+  PodProxy& pod = pod_;
+  if (failure_) error = failure_.get();
+  closed(relay_.bytes_to_app(), relay_.bytes_to_tunnel(), error, pod.worker().now());
+  delete this;
+  pod.check_idle();
+}
+
+}  // namespace culvert::proxy

@@ -1,0 +1,33 @@
+// One CONNECT stream to an application of the pod.
+#pragma once
+
+#include "culvert/hbone/relay.hpp"
+#include "proxy/pod_proxy.hpp"
+
+namespace culvert::proxy {
+
+// Made when the target is validated; counted as opened at once. Deletes itself when it was refused
+// or both sides are done.
+class InboundStream final : public Connection, private hbone::Relay::Owner {
+ public:
+  InboundStream(PodProxy& pod, Facts facts, hbone::Tunnel& tunnel);
+
+  h2::Stream& stream() { return relay_; }
+  // Refused by policy, before the stream is attached: the caller has answered.
+  void denied(const Error& error);
+  // Dials the application, answers, relays. The object may be gone afterwards.
+  net::Async<void> run(SocketAddress application, state::WorkloadPtr workload);
+  void cut(Error reason) override;
+
+ private:
+  void fail(Error error);
+  void accept(const state::WorkloadPtr& workload);
+  void on_relay_end(const Error* error) override;
+
+  PodProxy& pod_;
+  hbone::Relay relay_;
+  std::unique_ptr<Error> failure_;  // why it did not come about, or was cut meanwhile
+  bool started_ = false;
+};
+
+}  // namespace culvert::proxy

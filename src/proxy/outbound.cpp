@@ -1,0 +1,80 @@
+// Connections that the pod opens (port 15001): where they want to go, what the mesh says to that,
+// and the way there.
+#include "proxy/outbound_tunnelled.hpp"
+#include "proxy/plain_connection.hpp"
+
+#include "culvert/state/route.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+
+using Kind = state::OutboundDecision::Kind;
+
+state::OutboundDecision decide(PodProxy& pod, const state::WorkloadPtr& source,
+                               const SocketAddress& destination) {
+  const state::OutboundRequest request{source, destination, &pod.settings().inbound.internal_ports,
+                                       pod.settings().inbound_port};
+  return state::decide_outbound(pod.environment().store.view(), request, pod.worker().random());
+}
+
+Facts facts_of(const state::OutboundDecision& decision, const state::WorkloadPtr& source,
+               const SocketAddress& client) {
+  Facts facts;
+  facts.reporter = metrics::Reporter::source;
+  facts.source = client;
+  facts.source_workload = source;
+  facts.destination = decision.dial;
+  facts.destination_workload = decision.destination;
+  facts.service = decision.service;
+  if (decision.kind != Kind::hbone) return facts;
+  facts.mutual_tls = true;
+  facts.authority = decision.authority;
+  facts.source_identity = source->identity();
+  if (decision.destination) facts.destination_identity = decision.destination->identity();
+  return facts;
+}
+
+}  // namespace
+
+net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress peer) {
+  const PodProxy::Attempt attempt(pod);
+  OpenSocket socket = pod.count_socket(metrics::Reporter::source);
+  const auto deny = [&](const SocketAddress& destination, std::string_view why) {
+    log_early_deny(metrics::Reporter::source, peer, destination, why);
+    net::reset_on_close(client.get());
+  };
+  const auto destination = net::original_destination(client.get());
+  if (!destination) {
+    deny({}, destination.error().detail);
+    co_return;
+  }
+  auto source = pod.workload();
+  if (!source) source = co_await pod.await_workload();
+  if (!source) {
+    deny(*destination,
+         "failed to fetch information about local workload " + pod.info().to_string());
+    co_return;
+  }
+  auto decision = decide(pod, source, *destination);
+  if (decision.kind == Kind::refuse) {
+    deny(*destination, decision.explain());
+    co_return;
+  }
+  Facts facts = facts_of(decision, source, peer);
+  if (decision.kind == Kind::hbone) {
+    auto* connection =
+        new OutboundTunnelled(pod, std::move(facts), std::move(socket), std::move(client));
+    connection->original_destination = destination->to_string();
+    connection->actual_destination = decision.dial;
+    co_await connection->run(std::move(decision));
+    co_return;
+  }
+  auto* connection =
+      new PlainConnection(pod, std::move(facts), std::move(socket), std::move(client));
+  connection->original_destination = destination->to_string();
+  connection->actual_destination = decision.dial;
+  co_await connection->run(decision.dial, std::nullopt);
+}
+
+}  // namespace culvert::proxy

@@ -1,0 +1,103 @@
+#include "proxy/outbound_tunnelled.hpp"
+
+#include <array>
+
+#include "proxy/http_status.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+
+// What the failure to get a tunnel most likely means.
+Error explained(const Error& error) {
+  if (error.code != Errc::timed_out) return error;
+  return Error(
+      error.code,
+      "connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: " + error.detail);
+}
+
+}  // namespace
+
+OutboundTunnelled::OutboundTunnelled(PodProxy& pod, Facts facts, OpenSocket socket, UniqueFd client)
+    : Connection(std::move(facts), pod.worker().now()),
+      pod_(pod),
+      socket_(std::move(socket)),
+      client_(std::move(client)),
+      relay_(pod.worker(), *this) {
+  pod.add_connection(*this);
+  opened(pod.counters(facts_));
+}
+
+net::Async<void> OutboundTunnelled::run(state::OutboundDecision decision) {
+  auto connected = co_await connect(decision);
+  if (!connected) {
+    fail(connected.error());
+    co_return;
+  }
+  started_ = true;
+  relay_.start(std::move(client_),
+               hbone::RelayCounters{&counters().received_bytes, &counters().sent_bytes});
+}
+
+net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecision& decision) {
+  hbone::PoolKey key;
+  key.source = facts_.source_workload->identity();
+  key.expected = decision.expected;
+  key.source_ip = facts_.source.ip;
+  key.destination = decision.dial;
+  auto tunnel = co_await pod_.pool().checkout(std::move(key));
+  if (failure_) co_return *failure_;
+  if (!tunnel) {
+    dialling_ = true;
+    co_return explained(tunnel.error());
+  }
+  if (auto sent = request(**tunnel); !sent) co_return sent.error();
+  const TimePoint deadline =
+      pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
+  auto response = co_await relay_.response(deadline);
+  if (failure_) co_return *failure_;
+  if (!response) co_return response.error();
+  if (response->status != 200) {
+    const auto code = response->status == 401 ? Errc::denied : Errc::refused;
+    co_return culvert::fail(code, "http status: " + http_status_text(response->status));
+  }
+  co_return Result<void>();
+}
+
+Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel) {
+  if (tunnel.peer().identity) facts_.destination_identity = tunnel.peer().identity;
+  const auto service = facts_.service ? facts_.service->hostname.view() : std::string_view();
+  const auto forwarded = hbone::forwarded_header(facts_.source, service);
+  const auto traceparent = hbone::make_traceparent(pod_.worker().random());
+  const std::array<h2::Header, 3> headers = {{
+      {"baggage", pod_.baggage(facts_.source_workload)},
+      {"forwarded", forwarded},
+      {"traceparent", traceparent},
+  }};
+  return relay_.request(tunnel, facts_.authority, headers);
+}
+
+void OutboundTunnelled::fail(Error error) {
+  if (!failure_) failure_ = std::make_unique<Error>(std::move(error));
+  net::reset_on_close(client_.get());
+  client_.reset();
+  if (!relay_.abandon()) on_relay_end(nullptr);
+}
+
+void OutboundTunnelled::cut(Error reason) {
+  if (started_) {
+    relay_.cut(std::move(reason));
+  } else if (!failure_) {
+    failure_ = std::make_unique<Error>(std::move(reason));
+  }
+}
+
+void OutboundTunnelled::on_relay_end(const Error* error) {
+  PodProxy& pod = pod_;
+  if (failure_) error = failure_.get();
+  closed(relay_.bytes_to_tunnel(), relay_.bytes_to_app(), error, pod.worker().now(), dialling_);
+  delete this;
+  pod.check_idle();
+}
+
+}  // namespace culvert::proxy

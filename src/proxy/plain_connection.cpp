@@ -1,0 +1,54 @@
+#include "proxy/plain_connection.hpp"
+
+#include "culvert/net/stream.hpp"
+#include "proxy/application_dial.hpp"
+
+namespace culvert::proxy {
+
+PlainConnection::PlainConnection(PodProxy& pod, Facts facts, OpenSocket socket, UniqueFd client)
+    : Connection(std::move(facts), pod.worker().now()),
+      pod_(pod),
+      socket_(std::move(socket)),
+      client_(std::move(client)),
+      relay_(pod.worker(), *this) {
+  pod.add_connection(*this);
+  opened(pod.counters(facts_));
+}
+
+net::Async<void> PlainConnection::run(SocketAddress destination, std::optional<IpAddress> source) {
+  auto server = co_await dial_application(pod_, destination, source);
+  if (cut_) {
+    fail(*cut_);
+    co_return;
+  }
+  if (!server) {
+    fail(server.error());
+    co_return;
+  }
+  started_ = true;
+  relay_.start(std::move(client_), std::move(*server),
+               PlainRelay::Counters{&counters().received_bytes, &counters().sent_bytes});
+}
+
+void PlainConnection::fail(const Error& error) {
+  net::reset_on_close(client_.get());
+  client_.reset();
+  on_relay_end(&error);
+}
+
+void PlainConnection::cut(Error reason) {
+  if (started_) {
+    relay_.cut(std::move(reason));
+  } else if (!cut_) {
+    cut_ = std::make_unique<Error>(std::move(reason));
+  }
+}
+
+void PlainConnection::on_relay_end(const Error* error) {
+  PodProxy& pod = pod_;
+  closed(relay_.received(), relay_.sent(), error, pod.worker().now());
+  delete this;
+  pod.check_idle();
+}
+
+}  // namespace culvert::proxy

@@ -1,0 +1,79 @@
+// Joins two plain sockets: traffic that the mesh does not tunnel. Bytes go through the worker's
+// buffer; only what a short write leaves over is kept, and then that side is not read.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "culvert/base/bytes.hpp"
+#include "culvert/base/result.hpp"
+#include "culvert/base/unique_fd.hpp"
+#include "culvert/net/readiness.hpp"
+#include "culvert/net/worker.hpp"
+
+namespace culvert::proxy {
+
+// Worker thread only.
+class PlainRelay final : public net::TurnEnd {
+ public:
+  class Owner {
+   public:
+    // Both directions are done, or the relay was cut. Called once; the owner may destroy the relay
+    // inside. `error` is null unless it was cut or could not start.
+    virtual void on_relay_end(const Error* error) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+  // Live counters; outlive the relay.
+  struct Counters {
+    std::atomic<std::uint64_t>* received = nullptr;  // client to server
+    std::atomic<std::uint64_t>* sent = nullptr;      // server to client
+  };
+
+  PlainRelay(net::Worker& worker, Owner& owner) : worker_(worker), owner_(owner) {}
+  ~PlainRelay();
+
+  // Bytes flow from here on.
+  void start(UniqueFd client, UniqueFd server, const Counters& counters);
+  // Resets both sides. on_relay_end follows from the worker's queue.
+  void cut(Error reason);
+
+  std::uint64_t received() const { return client_.total; }
+  std::uint64_t sent() const { return server_.total; }
+
+  void on_turn_end() override;
+
+ private:
+  // One socket, and the direction that is read from it.
+  struct Side final : net::Watch {
+    void on_ready(std::uint32_t events) override;
+    PlainRelay* relay = nullptr;
+    Side* other = nullptr;
+    UniqueFd fd;
+    std::atomic<std::uint64_t>* counter = nullptr;
+    std::uint64_t total = 0;             // bytes that the other side has taken
+    std::vector<std::uint8_t> leftover;  // read here, not yet taken by the other side
+    bool readable = true;
+    bool hung_up = false;
+    bool writable = true;
+    bool done = false;  // EOF or error here was passed on
+  };
+
+  bool pump(Side& from);
+  std::size_t deliver(Side& from, Bytes bytes);
+  bool write_leftover(Side& from);
+  void end_direction(Side& from, bool broken);
+  void finish();
+
+  net::Worker& worker_;
+  Owner& owner_;
+  Side client_;
+  Side server_;
+  std::unique_ptr<Error> error_;
+  bool broken_ = false;
+};
+
+}  // namespace culvert::proxy

@@ -1,0 +1,87 @@
+// Authorization of a pod's inbound connections, when they open and when policy changes.
+#include "culvert/base/log.hpp"
+#include "proxy/pod_proxy.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+
+const log::Target kLog("proxy::policy");
+
+void log_verdict(const Settings& settings, const state::Verdict& verdict,
+                 const state::ConnectionFacts& facts) {
+  const auto level = settings.policy_info_log ? log::Level::info : log::Level::debug;
+  if (!kLog.enabled(level)) return;
+  const auto identity = facts.identity ? facts.identity->uri() : std::string();
+  const auto source = facts.source.to_string();
+  const auto destination = facts.destination.to_string();
+  const auto reason = verdict.reason();
+  log::write(level, kLog, verdict.allowed ? "connection allowed" : "connection denied",
+             {log::bare("src.addr", source), log::str("src.identity", identity),
+              log::bare("dst.addr", destination), log::str("reason", reason)});
+  for (const auto& policy : verdict.dry_run) {
+    const auto name = policy->namespace_.str() + "/" + policy->name.str();
+    log::write(level, kLog, "dry-run policy matches",
+               {log::bare("src.addr", source), log::str("policy", name)});
+  }
+}
+
+void warn_missing(const state::Verdict& verdict, const state::Workload& workload) {
+  for (const auto& name : verdict.missing) {
+    log::warn(kLog, "the workload lists a policy that has not arrived: it is not enforced",
+              {log::str("workload", workload.name.view()), log::str("policy", name.view())});
+  }
+}
+
+}  // namespace
+
+Result<void> PodProxy::authorize(const state::Workload& workload,
+                                 const state::ConnectionFacts& facts) {
+  const auto verdict = state::authorize(environment_.store.view(), workload, facts);
+  log_verdict(settings(), verdict, facts);
+  warn_missing(verdict, workload);
+  if (verdict.allowed) return {};
+  return fail(Errc::denied, "connection closed due to policy rejection: " + verdict.reason());
+}
+
+void PodProxy::recheck_connections() {
+  const auto current = workload();
+  if (!current) return;  // gone from the mesh for now: what was allowed stays until we know more
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    Connection& connection = *it++;
+    if (connection.facts().reporter != metrics::Reporter::destination) continue;
+    const state::ConnectionFacts facts{connection.facts().source,
+                                       connection.facts().source_identity,
+                                       connection.actual_destination};
+    const auto verdict = state::authorize(environment_.store.view(), *current, facts);
+    if (!verdict.allowed) {
+      connection.cut(
+          fail(Errc::denied, "connection closed due to policy change: " + verdict.reason()));
+    }
+  }
+}
+
+std::optional<IpAddress> PodProxy::spoofed_source(const SocketAddress& client,
+                                                  const SocketAddress& application) const {
+  if (!spoof_ || client.ip == application.ip) return std::nullopt;
+  return client.ip;
+}
+
+ConnectionInfo PodProxy::describe(const Connection& connection) const {
+  const Facts& facts = connection.facts();
+  ConnectionInfo info;
+  info.inbound = facts.reporter == metrics::Reporter::destination;
+  info.source = facts.source.to_string();
+  info.original_destination = connection.original_destination;
+  info.actual_destination = connection.actual_destination.to_string();
+  info.protocol = facts.mutual_tls ? "HBONE" : "TCP";
+  return info;
+}
+
+std::vector<ConnectionInfo> PodProxy::connections() const {
+  std::vector<ConnectionInfo> all;
+  for (const auto& connection : connections_) all.push_back(describe(connection));
+  return all;
+}
+
+}  // namespace culvert::proxy

@@ -1,0 +1,173 @@
+#include "proxy/pod_proxy.hpp"
+
+#include "culvert/base/log.hpp"
+
+namespace culvert::proxy {
+
+namespace {
+const log::Target kLog("proxy::pod");
+}  // namespace
+
+PodProxy::PodProxy(Environment& environment, PodInfo info, net::Netns netns,
+                   std::function<void()> on_idle)
+    : environment_(environment),
+      info_(std::move(info)),
+      netns_(netns),
+      on_idle_(std::move(on_idle)),
+      pool_(environment.tunnels, hbone::DialSettings{netns, environment.settings.socket}),
+      traffic_(environment.traffic) {}
+
+PodProxy::~PodProxy() = default;
+
+Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool transparent,
+                                                        std::string_view name, Handler handler) {
+  const bool v6 = settings().ipv6;
+  net::ListenOptions options;
+  options.reuse_port = settings().reuse_port;
+  options.transparent = transparent;
+  auto fd = net::listen_tcp(netns_, SocketAddress{v6 ? IpAddress::v6_any() : IpAddress(), port},
+                            settings().socket, options);
+  if (!fd && v6 && fd.error().code == Errc::io) {  // the pod has IPv6 switched off
+    fd = net::listen_tcp(netns_, SocketAddress{IpAddress(), port}, settings().socket, options);
+  }
+  if (!fd) return fd.error();
+  auto accept = [this, handler](UniqueFd client, const SocketAddress& peer) {
+    net::prepare_accepted(client.get(), settings().socket.keepalive);
+    net::spawn(worker(), handler(*this, std::move(client), peer));
+  };
+  auto listener = std::make_unique<net::Listener>(
+      worker(), std::move(*fd), std::string(name) + " of " + info_.to_string(), std::move(accept));
+  if (auto started = listener->start(); !started) return started.error();
+  return listener;
+}
+
+Result<void> PodProxy::start() {
+  struct Wanted {
+    std::uint16_t port;
+    std::string_view name;
+    Handler handler;
+  };
+  const Wanted wanted[] = {
+      {settings().outbound_port, "outbound", serve_outbound},
+      {settings().inbound_plaintext_port, "inbound plaintext", serve_plaintext},
+      {settings().inbound_port, "inbound", serve_hbone},
+  };
+  spoof_ = settings().original_source != OriginalSource::off;
+  for (const auto& one : wanted) {
+    auto listener = listen(one.port, spoof_, one.name, one.handler);
+    if (!listener && spoof_ && listener.error().code == Errc::permission &&
+        settings().original_source == OriginalSource::automatic) {
+      spoof_ = false;
+      log::warn(kLog, "applications of this pod will not see their clients' addresses",
+                {log::str("pod", info_.to_string()), log::str("error", listener.error().detail)});
+      listener = listen(one.port, false, one.name, one.handler);
+    }
+    if (!listener) {
+      close_listeners();
+      return listener.error();
+    }
+    listeners_.push_back(std::move(*listener));
+  }
+  return {};
+}
+
+void PodProxy::close_listeners() { listeners_.clear(); }
+
+void PodProxy::drain() {
+  if (draining_) return;
+  draining_ = true;
+  close_listeners();
+  for (auto& [raw, inbound] : inbound_tunnels_) raw->shut_down();
+  check_idle();
+}
+
+void PodProxy::stop(const Error& reason) {
+  drain();
+  stopped_ = true;
+  for (auto* waiter : std::exchange(waiting_, {})) waiter->set(false);
+  for (auto it = connections_.begin(); it != connections_.end();) (it++)->cut(reason);
+  for (auto& [raw, inbound] : inbound_tunnels_) raw->cut(h2::ErrorCode::cancel, std::nullopt);
+  pool_closed_ = true;
+  pool_.cut(reason);
+  check_idle();
+}
+
+// Idle is announced from the worker's queue: the caller may still stand inside this object.
+void PodProxy::check_idle() {
+  if (!draining_ || attempts_ != 0 || !connections_.empty()) return;
+  if (!pool_closed_) {
+    pool_closed_ = true;
+    pool_.shut_down();
+  }
+  if (idle_announced_ || !inbound_tunnels_.empty()) return;
+  if (!pool_.empty()) {
+    // The pool does not report; look again shortly. Only while going away.
+    net::spawn(worker(), [](PodProxy* pod) -> net::Async<void> {
+      Attempt attempt(*pod);
+      co_await net::sleep_for(pod->worker(), std::chrono::milliseconds(10));
+    }(this));
+    return;
+  }
+  idle_announced_ = true;
+  worker().post(on_idle_);
+}
+
+h2::Stream* PodProxy::on_request(hbone::Tunnel& tunnel, const h2::Request& request) {
+  return accept_stream(*this, tunnel, request);
+}
+
+void PodProxy::adopt(std::unique_ptr<hbone::Tunnel> tunnel, OpenSocket socket) {
+  auto* raw = tunnel.get();
+  inbound_tunnels_.emplace(raw, InboundTunnel{std::move(tunnel), std::move(socket)});
+  if (draining_) raw->shut_down();
+}
+
+void PodProxy::on_tunnel_draining(hbone::Tunnel&) {}
+
+void PodProxy::on_tunnel_closed(hbone::Tunnel& tunnel, const Error* reason) {
+  if (reason != nullptr) {
+    log::info(
+        kLog, "inbound tunnel ended",
+        {log::str("pod", info_.to_string()), log::bare("peer.addr", tunnel.remote.to_string()),
+         log::str("error", reason->detail)});
+  }
+  inbound_tunnels_.erase(&tunnel);
+  check_idle();
+}
+
+state::WorkloadPtr PodProxy::workload() const {
+  return environment_.store.view().local_workload(info_.namespace_, info_.name,
+                                                  info_.service_account);
+}
+
+net::Async<state::WorkloadPtr> PodProxy::await_workload() {
+  const TimePoint deadline = environment_.tunnels.worker.now() + settings().workload_timeout;
+  for (;;) {
+    if (auto found = workload()) co_return found;
+    if (stopped_) co_return nullptr;
+    net::OneShot<bool> changed(worker());
+    net::Timer timer([&changed] { changed.set(false); });
+    timer.arm(worker().timers(), deadline);
+    waiting_.push_back(&changed);
+    const bool again = co_await changed.wait();
+    std::erase(waiting_, &changed);
+    if (!again) co_return nullptr;
+  }
+}
+
+void PodProxy::on_state_change(bool recheck) {
+  for (auto* waiter : std::exchange(waiting_, {})) waiter->set(true);
+  if (recheck) recheck_connections();
+}
+
+const std::string& PodProxy::baggage(const state::WorkloadPtr& workload) {
+  if (workload != baggage_of_) {
+    baggage_of_ = workload;
+    baggage_ = hbone::baggage_of(*workload);
+  }
+  return baggage_;
+}
+
+metrics::TrafficCounters& PodProxy::counters(const Facts& facts) { return traffic_.get(facts); }
+
+}  // namespace culvert::proxy

@@ -1,0 +1,147 @@
+// One pod on one worker: its listeners, its tunnels, its connections. Shares nothing with the same
+// pod on other workers.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "culvert/hbone/pool.hpp"
+#include "culvert/net/listener.hpp"
+#include "culvert/net/netns.hpp"
+#include "culvert/net/one_shot.hpp"
+#include "culvert/proxy/pod.hpp"
+#include "culvert/proxy/settings.hpp"
+#include "culvert/state/authorize.hpp"
+#include "culvert/state/store.hpp"
+#include "proxy/connection.hpp"
+#include "proxy/traffic_cache.hpp"
+
+namespace culvert::proxy {
+
+// What all pods of one worker use. Outlives them.
+struct Environment {
+  hbone::Context& tunnels;
+  const state::Store& store;
+  metrics::TrafficRegistry& traffic;
+  std::atomic<std::int64_t>* sockets_open;  // accepted sockets, two gauges: by metrics::Reporter
+  const Settings& settings;
+};
+
+// Worker thread only. Made by the node proxy, destroyed by it when on_idle was called after
+// drain() or stop().
+class PodProxy final : public hbone::TunnelOwner {
+ public:
+  PodProxy(Environment& environment, PodInfo info, net::Netns netns, std::function<void()> on_idle);
+  ~PodProxy();
+
+  // Opens the listeners inside the pod. On error none is left open and the pod proxy is useless.
+  Result<void> start();
+  // New connections are refused from now on; open ones run on, peers are told to open no more.
+  void drain();
+  // Like drain(), and ends what is open.
+  void stop(const Error& reason);
+  // The mesh changed: whoever waits for this pod's workload looks again, and, if policies may have,
+  // every inbound connection is authorized anew.
+  void on_state_change(bool recheck);
+
+  const PodInfo& info() const { return info_; }
+  std::vector<ConnectionInfo> connections() const;
+
+  // hbone::TunnelOwner, for inbound tunnels.
+  h2::Stream* on_request(hbone::Tunnel& tunnel, const h2::Request& request) override;
+  void on_tunnel_draining(hbone::Tunnel& tunnel) override;
+  void on_tunnel_closed(hbone::Tunnel& tunnel, const Error* reason) override;
+
+  // What follows is for the parts of a pod proxy: outbound, inbound, passthrough.
+
+  net::Worker& worker() { return environment_.tunnels.worker; }
+  Environment& environment() { return environment_; }
+  const Settings& settings() const { return environment_.settings; }
+  const net::Netns& netns() const { return netns_; }
+  hbone::Pool& pool() { return pool_; }
+  // This pod's record, or null when the mesh does not know it.
+  state::WorkloadPtr workload() const;
+  // Waits for it; null at the deadline or when the pod goes away.
+  net::Async<state::WorkloadPtr> await_workload();
+  // The counters of a connection with these facts.
+  metrics::TrafficCounters& counters(const Facts& facts);
+  // From here on the connection is part of the registry; it leaves when it is destroyed.
+  void add_connection(Connection& connection) { connections_.push_back(connection); }
+  // A connection or an attempt has ended: the pod may be idle now.
+  void check_idle();
+  // Evaluates policy for an inbound connection and logs the decision.
+  Result<void> authorize(const state::Workload& workload, const state::ConnectionFacts& facts);
+  // The source address to connect to the application from, if it shall see the client's.
+  std::optional<IpAddress> spoofed_source(const SocketAddress& client,
+                                          const SocketAddress& application) const;
+  // Keeps an inbound tunnel until it closes.
+  void adopt(std::unique_ptr<hbone::Tunnel> tunnel, OpenSocket socket);
+  OpenSocket count_socket(metrics::Reporter reporter) {
+    return OpenSocket(environment_.sockets_open[static_cast<std::size_t>(reporter)]);
+  }
+  // The baggage header value that describes `workload`.
+  const std::string& baggage(const state::WorkloadPtr& workload);
+
+  // Counts an accepted socket or an attempt in progress for as long as it lives.
+  class Attempt {
+   public:
+    explicit Attempt(PodProxy& pod) : pod_(&pod) { ++pod.attempts_; }
+    Attempt(Attempt&& other) noexcept : pod_(std::exchange(other.pod_, nullptr)) {}
+    ~Attempt() {
+      if (pod_ == nullptr) return;
+      --pod_->attempts_;
+      pod_->check_idle();
+    }
+
+   private:
+    PodProxy* pod_;
+  };
+  bool draining() const { return draining_; }
+  std::size_t handshakes = 0;
+
+ private:
+  using Handler = net::Async<void> (*)(PodProxy&, UniqueFd, SocketAddress);
+  Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
+                                                std::string_view name, Handler handler);
+  void close_listeners();
+  void recheck_connections();
+  ConnectionInfo describe(const Connection& connection) const;
+
+  Environment& environment_;
+  const PodInfo info_;
+  const net::Netns netns_;
+  const std::function<void()> on_idle_;
+  hbone::Pool pool_;
+  TrafficCache traffic_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  struct InboundTunnel {
+    std::unique_ptr<hbone::Tunnel> tunnel;
+    OpenSocket socket;
+  };
+  std::unordered_map<hbone::Tunnel*, InboundTunnel> inbound_tunnels_;
+  ConnectionList connections_;
+  std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
+  std::size_t attempts_ = 0;
+  state::WorkloadPtr baggage_of_;  // whose baggage_ is
+  std::string baggage_;
+  bool spoof_ = false;
+  bool draining_ = false;
+  bool stopped_ = false;
+  bool pool_closed_ = false;
+  bool idle_announced_ = false;
+};
+
+// A CONNECT request of `pod`'s inbound `tunnel`: as hbone::TunnelOwner::on_request.
+h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Request& request);
+
+// Handlers of the three listeners.
+net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress peer);
+net::Async<void> serve_plaintext(PodProxy& pod, UniqueFd client, SocketAddress peer);
+net::Async<void> serve_hbone(PodProxy& pod, UniqueFd client, SocketAddress peer);
+
+}  // namespace culvert::proxy

@@ -1,0 +1,30 @@
+#include "proxy/traffic_cache.hpp"
+
+namespace culvert::proxy {
+
+std::size_t TrafficCache::KeyHash::operator()(const Key& key) const noexcept {
+  const auto of = [](const auto& p) { return std::hash<const void*>{}(p.get()); };
+  std::size_t hash = of(key.source) * 31 + of(key.destination);
+  hash = hash * 31 + of(key.service);
+  hash = hash * 31 + std::hash<Identity>{}(key.source_identity);
+  return hash * 31 + std::hash<Identity>{}(key.destination_identity);
+}
+
+metrics::TrafficCounters& TrafficCache::get(const Facts& facts) {
+  // What a peer says about itself is no key: it would let the peer fill the cache.
+  if (facts.source_baggage) return registry_.get(labels_of(facts));
+  Key key{facts.source_workload,
+          facts.destination_workload,
+          facts.service,
+          facts.source_identity.value_or(Identity{}),
+          facts.destination_identity.value_or(Identity{}),
+          facts.reporter,
+          facts.mutual_tls};
+  if (const auto found = entries_.find(key); found != entries_.end()) return *found->second;
+  if (entries_.size() >= kMaxEntries) entries_.clear();
+  auto& counters = registry_.get(labels_of(facts));
+  entries_.emplace(std::move(key), &counters);
+  return counters;
+}
+
+}  // namespace culvert::proxy

@@ -1,0 +1,74 @@
+#include "proxy/worker_proxy.hpp"
+
+namespace culvert::proxy {
+
+WorkerProxy::WorkerProxy(unsigned index, const Settings& settings,
+                         const hbone::TunnelSettings& tunnels, NodeProxy::Parts parts,
+                         std::atomic<std::int64_t>* sockets_open)
+    : worker_(index),
+      context_(worker_, tunnels, parts.certificates),
+      environment_{context_, parts.store, parts.traffic, sockets_open, settings} {
+  worker_.start();
+}
+
+WorkerProxy::~WorkerProxy() { worker_.stop(); }
+
+Result<void> WorkerProxy::start_pod(const std::string& uid, const PodInfo& info,
+                                    std::shared_ptr<UniqueFd> netns) {
+  if (pods_.contains(uid)) return fail(Errc::invalid, "the pod is running already");
+  // The callback may come only after drain() or stop(), when the pod is in retiring_.
+  auto self = std::make_shared<PodProxy*>(nullptr);
+  auto pod = std::make_unique<PodProxy>(environment_, info, net::Netns(std::move(netns)),
+                                        [this, self] { forget(*self); });
+  *self = pod.get();
+  if (auto started = pod->start(); !started) return started.error();
+  pods_.emplace(uid, std::move(pod));
+  return {};
+}
+
+void WorkerProxy::stop_pod(const std::string& uid, const Error& reason) {
+  const auto found = pods_.find(uid);
+  if (found == pods_.end()) return;
+  PodProxy* pod = found->second.get();
+  retire(std::move(found->second));
+  pods_.erase(found);
+  pod->stop(reason);
+}
+
+void WorkerProxy::retire(std::unique_ptr<PodProxy> pod) { retiring_.push_back(std::move(pod)); }
+
+void WorkerProxy::forget(const PodProxy* pod) {
+  std::erase_if(retiring_, [pod](const auto& held) { return held.get() == pod; });
+  if (drained_ && retiring_.empty()) std::exchange(drained_, nullptr)();
+}
+
+void WorkerProxy::on_changes(bool recheck, const std::vector<Identity>& gone) {
+  for (const auto& identity : gone) context_.contexts.forget(identity);
+  for (auto& [uid, pod] : pods_) pod->on_state_change(recheck);
+  for (auto& pod : retiring_) pod->on_state_change(recheck);
+}
+
+void WorkerProxy::drain(std::function<void()> done) {
+  drained_ = std::move(done);
+  std::vector<PodProxy*> draining;
+  for (auto& [uid, pod] : pods_) {
+    draining.push_back(pod.get());
+    retire(std::move(pod));
+  }
+  pods_.clear();
+  for (auto* pod : draining) pod->drain();
+  if (retiring_.empty()) std::exchange(drained_, nullptr)();
+}
+
+void WorkerProxy::cut(const Error& reason) {
+  for (auto& pod : retiring_) pod->stop(reason);
+}
+
+void WorkerProxy::collect(NodeProxy::Connections& into) const {
+  for (const auto& [uid, pod] : pods_) {
+    auto& list = into[uid];
+    for (auto& connection : pod->connections()) list.push_back(std::move(connection));
+  }
+}
+
+}  // namespace culvert::proxy

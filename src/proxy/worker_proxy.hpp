@@ -1,0 +1,49 @@
+// One worker with its pods.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "culvert/proxy/node_proxy.hpp"
+#include "proxy/pod_proxy.hpp"
+
+namespace culvert::proxy {
+
+// Members run on the worker's thread, but for post() and the constructor.
+class WorkerProxy {
+ public:
+  WorkerProxy(unsigned index, const Settings& settings, const hbone::TunnelSettings& tunnels,
+              NodeProxy::Parts parts, std::atomic<std::int64_t>* sockets_open);
+  // Joins the worker's thread first.
+  ~WorkerProxy();
+
+  template <class F>
+  void post(F f) {
+    worker_.post(std::move(f));
+  }
+
+  Result<void> start_pod(const std::string& uid, const PodInfo& info,
+                         std::shared_ptr<UniqueFd> netns);
+  void stop_pod(const std::string& uid, const Error& reason);
+  void on_changes(bool recheck, const std::vector<Identity>& gone);
+  // `done` once, when no pod is left.
+  void drain(std::function<void()> done);
+  void cut(const Error& reason);
+  void collect(NodeProxy::Connections& into) const;
+
+ private:
+  void retire(std::unique_ptr<PodProxy> pod);
+  void forget(const PodProxy* pod);
+
+  net::Worker worker_;
+  hbone::Context context_;
+  Environment environment_;
+  std::unordered_map<std::string, std::unique_ptr<PodProxy>> pods_;
+  std::vector<std::unique_ptr<PodProxy>> retiring_;  // until their last connection has ended
+  std::function<void()> drained_;
+};
+
+}  // namespace culvert::proxy
