@@ -1,0 +1,27 @@
+// Requests and replies as values, so that every endpoint is a function that needs no socket.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace culvert::admin {
+
+struct HttpRequest {
+  std::string method;  // as sent: "GET"
+  std::string path;    // without the query
+  std::string query;   // behind the '?', undecoded
+  std::string accept;
+  std::string accept_encoding;
+};
+
+struct HttpReply {
+  unsigned status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string content_encoding{};  // empty: as it is
+  std::string body{};
+};
+
+using HttpHandler = std::function<HttpReply(const HttpRequest&)>;
+
+}  // namespace culvert::admin
