@@ -1,0 +1,78 @@
+#include "authority/files.hpp"
+
+#include "culvert/base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace culvert::authority {
+namespace {
+
+constexpr std::size_t kMaxFile = 256U << 20U;  // a mesh of 100,000 workloads takes about 60 MiB
+
+Error failed(std::string_view what, const std::filesystem::path& path, int error) {
+  const auto text = std::string(what) + " " + path.string();
+  if (error == ENOENT) return fail(Errc::not_found, text + ": no such file or directory");
+  return fail_errno(text, error);
+}
+
+Result<void> write_all(int fd, std::string_view content, const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const auto count = ::write(fd, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed("write", path, errno);
+    content.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+Result<void> write_synced(const std::filesystem::path& path, mode_t mode,
+                          std::string_view content) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return failed("create", path, errno);
+  if (auto done = write_all(fd.get(), content, path); !done) return done;
+  if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) return failed("create", path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return failed("read", path, errno);
+  std::string content;
+  char chunk[64 * 1024];
+  while (true) {
+    const auto count = ::read(fd.get(), chunk, sizeof chunk);
+    if (count == 0) return content;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failed("read", path, errno);
+    content.append(chunk, static_cast<std::size_t>(count));
+    if (content.size() > kMaxFile)
+      return fail(Errc::limit, "read " + path.string() + ": larger than 256 MiB");
+  }
+}
+
+Result<void> create_file(const std::filesystem::path& path, mode_t mode, std::string_view content) {
+  auto partial = path;
+  partial += ".new";
+  // Left over from a crash: no file of that name was ever complete.
+  if (::unlink(partial.c_str()) != 0 && errno != ENOENT) return failed("remove", partial, errno);
+  auto written = write_synced(partial, mode, content);
+  // link() refuses an existing name, which rename() would replace.
+  if (written && ::link(partial.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    written = error == EEXIST ? fail(Errc::invalid, path.string() + " exists; not overwritten")
+                              : failed("create", path, error);
+  }
+  ::unlink(partial.c_str());
+  if (!written) return written;
+  const UniqueFd dir(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir || ::fsync(dir.get()) != 0) return failed("sync", path.parent_path(), errno);
+  return {};
+}
+
+}  // namespace culvert::authority

@@ -1,0 +1,22 @@
+// Small files that matter: written whole or not at all, never over something that exists.
+#pragma once
+
+#include "culvert/base/result.hpp"
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace culvert::authority {
+
+// The content of a file. Errc::not_found, permission, io; Errc::limit above 256 MiB.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+// Makes `path` with exactly `mode`, whatever the umask, and `content`, on disk before it is
+// visible. Errc::invalid when something of that name exists: it stays as it is. The caller is the
+// only writer of that directory.
+Result<void> create_file(const std::filesystem::path& path, mode_t mode, std::string_view content);
+
+}  // namespace culvert::authority
