@@ -48,13 +48,15 @@ class EndpointSet {
   const Endpoint& at_weight(std::uint64_t ticket) const;
 
  private:
+  // Index of that uid in endpoints_, or size() when there is none.
+  std::size_t position(const Name& uid) const;
   void add_weight(std::size_t index, std::int64_t delta);
   void push_weight(std::uint32_t weight);
 
   std::vector<Endpoint> endpoints_;
   std::vector<std::uint64_t>
       tree_;  // same length as endpoints_; entry i sums a power of two of them
-  std::unordered_map<Name, std::size_t> index_;
+  std::unordered_map<Name, std::size_t> index_;  // of uids; empty while the set is small
   std::uint64_t total_ = 0;
   bool allow_unhealthy_ = false;
 };

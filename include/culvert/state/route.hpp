@@ -24,7 +24,7 @@ struct OutboundRequest {
 // Why a decision is as it is. Stable names: to_string().
 enum class Reason : std::uint8_t {
   unknown_destination,     // pass_through: the mesh does not know the address
-  passthrough_service,     // pass_through: a service without balancing, no workload at the address
+  passthrough_service,     // pass_through: a service that asks for no balancing
   direct,                  // tcp, hbone: to a workload
   waypoint_of_service,     // hbone: to the service's waypoint
   waypoint_of_workload,    // hbone: to the workload's waypoint
@@ -55,8 +55,8 @@ struct OutboundDecision {
   WorkloadPtr destination;
   // The service that the application meant; null when it meant none.
   ServicePtr service;
-  // Where the connection ends when the mesh delivers it directly or through a workload's waypoint:
-  // the port is the one that the application behind it sees. For `tcp` it equals `dial`.
+  // What the connection is for: the endpoint's own address and port when the mesh delivers it
+  // directly (equal to `dial` for tcp), else the address asked for.
   SocketAddress target;
 
   // One sentence for people: what was decided and why. Allocates; for logs of failures and

@@ -51,13 +51,15 @@ struct Changes {
   bool local_workloads = false;
   // Identities of this node's workloads that speak HBONE, by proxy or natively: those that had none
   // before and have one now, and the reverse. For fetching certificates ahead and dropping them.
+  // Always empty when the node has no name: nobody fetches the certificates of a whole mesh.
   std::vector<Identity> identities_added;
   std::vector<Identity> identities_removed;
 
   bool any() const { return workloads || services || policies; }
 };
 
-struct Indexes;  // store's private tables, src/state/indexes.hpp
+struct Indexes;         // the Store's tables, src/state/indexes.hpp
+class LocalIdentities;  // src/state/local_identities.hpp
 
 // A consistent look at the store: holds its lock shared, so the writer waits while one lives. Make
 // one for a decision and drop it; never keep it across a suspension or while formatting a dump.
@@ -139,18 +141,21 @@ class Store {
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   const LocalNode& local() const;
   // How many index entries apply() has touched so far: its cost in a unit that tests can bound.
-  std::uint64_t operations() const;
+  // Control thread only.
+  std::uint64_t operations() const { return operations_; }
   // Identities in the sense of Changes::identities_added that exist now. Control thread only.
   std::vector<Identity> local_identities() const;
 
  private:
-  template <class Items, class F>
-  void in_slices(Items& items, F apply_one);
+  class Writer;
 
   mutable std::shared_mutex mutex_;
-  std::unique_ptr<Indexes> indexes_;  // guarded by mutex_
+  std::unique_ptr<Indexes> indexes_;  // written under mutex_, by the control thread only
   std::atomic<std::uint64_t> generation_{0};
-  std::vector<std::function<void(const Changes&)>> listeners_;  // control thread only
+  // control thread only
+  std::vector<std::function<void(const Changes&)>> listeners_;
+  std::unique_ptr<LocalIdentities> identities_;
+  std::uint64_t operations_ = 0;
 };
 
 }  // namespace culvert::state
