@@ -32,6 +32,7 @@ struct Produced {
 class Stream {
  public:
   Stream() = default;
+  virtual ~Stream() = default;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
@@ -56,9 +57,6 @@ class Stream {
 
   // The id while attached, 0 before and in on_close.
   StreamId id() const { return id_; }
-
- protected:
-  ~Stream() = default;
 
  private:
   friend class StreamList;
