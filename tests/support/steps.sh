@@ -22,7 +22,7 @@ build() {
   say "build $type with $compiler"
   if ! cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DCMAKE_CXX_COMPILER="$compiler" \
     -DCULVERT_WERROR="${CULVERT_WERROR:-ON}" -DCULVERT_TESTS="${with_tests:-ON}" >"$log" 2>&1 ||
-    ! ninja -C "$dir" -j "$jobs" "$@" >>"$log" 2>&1; then
+    ! ninja -C "$dir" -j "$jobs" -k 0 "$@" >>"$log" 2>&1; then
     grep -E -A12 'FAILED|error:|Error' "$log" | head -n 150
     echo "build failed: $log"
     count 0 1 0
