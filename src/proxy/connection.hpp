@@ -4,12 +4,12 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <utility>
 
 #include "culvert/base/result.hpp"
 #include "culvert/base/time.hpp"
+#include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
 #include "proxy/record.hpp"
 
@@ -18,17 +18,15 @@ namespace culvert::proxy {
 // Counts one accepted socket for as long as it lives.
 class OpenSocket {
  public:
-  explicit OpenSocket(std::atomic<std::int64_t>& gauge) : gauge_(&gauge) {
-    gauge_->fetch_add(1, std::memory_order_relaxed);
-  }
+  explicit OpenSocket(metrics::Gauge& gauge) : gauge_(&gauge) { gauge_->add(); }
   OpenSocket(OpenSocket&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)) {}
   OpenSocket& operator=(OpenSocket&&) = delete;
   ~OpenSocket() {
-    if (gauge_ != nullptr) gauge_->fetch_sub(1, std::memory_order_relaxed);
+    if (gauge_ != nullptr) gauge_->sub();
   }
 
  private:
-  std::atomic<std::int64_t>* gauge_;  // outlives all pods
+  metrics::Gauge* gauge_;  // outlives all pods
 };
 
 // Worker thread only. Deletes itself when both sides are done.

@@ -42,7 +42,7 @@ NodeProxy::NodeProxy(const Settings& settings, const hbone::TunnelSettings& tunn
                      unsigned workers, Parts parts)
     : settings_(settings) {
   for (unsigned i = 0; i < std::max(workers, 1U); ++i) {
-    workers_.push_back(std::make_unique<WorkerProxy>(i, settings_, tunnels, parts, sockets_open_));
+    workers_.push_back(std::make_unique<WorkerProxy>(i, settings_, tunnels, parts));
   }
 }
 

@@ -2,7 +2,6 @@
 // pod on other workers.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,7 +27,7 @@ struct Environment {
   hbone::Context& tunnels;
   const state::Store& store;
   metrics::TrafficRegistry& traffic;
-  std::atomic<std::int64_t>* sockets_open;  // accepted sockets, two gauges: by metrics::Reporter
+  SocketGauges sockets_open;
   const Settings& settings;
 };
 
@@ -82,7 +81,7 @@ class PodProxy final : public hbone::TunnelOwner {
   // Keeps an inbound tunnel until it closes.
   void adopt(std::unique_ptr<hbone::Tunnel> tunnel, OpenSocket socket);
   OpenSocket count_socket(metrics::Reporter reporter) {
-    return OpenSocket(environment_.sockets_open[static_cast<std::size_t>(reporter)]);
+    return OpenSocket(*environment_.sockets_open[static_cast<std::size_t>(reporter)]);
   }
   // The baggage header value that describes `workload`.
   const std::string& baggage(const state::WorkloadPtr& workload);

@@ -3,11 +3,10 @@
 namespace culvert::proxy {
 
 WorkerProxy::WorkerProxy(unsigned index, const Settings& settings,
-                         const hbone::TunnelSettings& tunnels, NodeProxy::Parts parts,
-                         std::atomic<std::int64_t>* sockets_open)
+                         const hbone::TunnelSettings& tunnels, NodeProxy::Parts parts)
     : worker_(index),
       context_(worker_, tunnels, parts.certificates),
-      environment_{context_, parts.store, parts.traffic, sockets_open, settings} {
+      environment_{context_, parts.store, parts.traffic, parts.sockets_open, settings} {
   worker_.start();
 }
 

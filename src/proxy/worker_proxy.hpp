@@ -16,7 +16,7 @@ namespace culvert::proxy {
 class WorkerProxy {
  public:
   WorkerProxy(unsigned index, const Settings& settings, const hbone::TunnelSettings& tunnels,
-              NodeProxy::Parts parts, std::atomic<std::int64_t>* sockets_open);
+              NodeProxy::Parts parts);
   // Joins the worker's thread first.
   ~WorkerProxy();
 

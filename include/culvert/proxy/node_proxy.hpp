@@ -2,8 +2,6 @@
 // messages to the workers.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +11,7 @@
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
 #include "culvert/hbone/context.hpp"
+#include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
 #include "culvert/proxy/pod.hpp"
 #include "culvert/proxy/settings.hpp"
@@ -31,6 +30,7 @@ class NodeProxy {
     state::Store& store;
     tls::CertificateSource& certificates;
     metrics::TrafficRegistry& traffic;
+    SocketGauges sockets_open;
   };
 
   // Starts `workers` data threads, at least one.
@@ -61,17 +61,11 @@ class NodeProxy {
   using Connections = std::unordered_map<std::string, std::vector<ConnectionInfo>>;
   void connections(std::function<void(Connections)> done);
 
-  // Accepted sockets that are open now, by reporter.
-  std::int64_t sockets_open(metrics::Reporter reporter) const {
-    return sockets_open_[static_cast<std::size_t>(reporter)].load(std::memory_order_relaxed);
-  }
-
  private:
   // With port reuse every worker listens for every pod, without only one does.
   std::vector<WorkerProxy*> workers_of(const std::string& uid);
 
   const Settings settings_;
-  std::atomic<std::int64_t> sockets_open_[metrics::kReporters] = {};
   std::vector<std::unique_ptr<WorkerProxy>> workers_;
 };
 

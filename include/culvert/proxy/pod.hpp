@@ -1,10 +1,13 @@
 // What the world knows of a pod that is proxied.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "culvert/base/name.hpp"
+#include "culvert/metrics/registry.hpp"
+#include "culvert/metrics/traffic.hpp"
 
 namespace culvert::proxy {
 
@@ -18,6 +21,9 @@ struct PodInfo {
   std::string to_string() const { return namespace_.str() + "/" + name.str(); }
   friend bool operator==(const PodInfo&, const PodInfo&) = default;
 };
+
+// Accepted sockets that are open now, by metrics::Reporter.
+using SocketGauges = std::array<metrics::Gauge*, metrics::kReporters>;
 
 // One open connection in the admin dump.
 struct ConnectionInfo {

@@ -1,0 +1,92 @@
+// The daemon's main: a list of phases.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/daemon.hpp"
+#include "app/process.hpp"
+#include "app/version.hpp"
+#include "culvert/app/options.hpp"
+#include "culvert/base/log.hpp"
+#include "culvert/tls/aead.hpp"
+#include "culvert/tls/context.hpp"
+
+namespace {
+
+using namespace culvert;
+
+const log::Target kLog("app");
+
+std::string istio_version() {
+  const char* version = std::getenv("ISTIO_META_ISTIO_VERSION");
+  return version != nullptr ? version : "unknown";
+}
+
+int usage_error(std::string_view command) {
+  std::fprintf(stderr, "unknown command: %.*s\n%s", static_cast<int>(command.size()),
+               command.data(), app::help_text().c_str());
+  return 1;
+}
+
+// Both streams: the log for those who collect it, stderr for who stands in front of it.
+int start_error(const Error& error) {
+  log::error(kLog, "cannot start", {log::str("error", error.detail)});
+  log::stop();
+  std::fprintf(stderr, "culvert: %s\n", error.detail.c_str());
+  return 1;
+}
+
+Result<void> prepare(const app::Options& options) {
+  if (auto set = log::set_filter(options.log_filter); !set) return set.error().with("RUST_LOG");
+  if (auto aead = tls::select_aead(); !aead) return aead.error().with("CULVERT_AEAD");
+  tls::TlsOptions tls;
+  tls.tls12 = options.tls12;
+  tls.pqc_only = options.pqc_only;
+  if (auto supported = tls::check_supported(tls); !supported) return supported.error();
+  log::info(kLog, app::version_line(app::build_info(options.istio_version)));
+  log::info(kLog, "configuration:\n" + app::describe(options));
+  for (const auto& warning : app::warnings(options)) log::warn(kLog, warning);
+  app::protect_memory();
+  app::raise_descriptor_limit();
+  return app::check_privileges(options);
+}
+
+int run(const std::vector<std::string>& arguments) {
+  auto options = app::parse_options(app::system_environment(), arguments);
+  if (!options) {
+    std::fprintf(stderr, "culvert: %s\n", options.error().detail.c_str());
+    return 1;
+  }
+  log::start(options->log_json ? log::Format::json : log::Format::plain);
+  if (auto ready = prepare(*options); !ready) return start_error(ready.error());
+  app::Daemon daemon(std::move(*options));
+  if (auto started = daemon.start(); !started) {
+    start_error(started.error());
+    std::_Exit(1);  // nothing carries traffic yet; threads of libraries may
+  }
+  const bool orderly = daemon.run();
+  log::stop();
+  if (!orderly) std::_Exit(0);  // connections that would not end must not hold up the process
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::string command = arguments.empty() ? "proxy" : arguments.front();
+  if (command == "version") {
+    std::puts(app::version_line(app::build_info(istio_version())).c_str());
+    return 0;
+  }
+  if (command == "help") {
+    std::fputs(app::help_text().c_str(), stdout);
+    return 0;
+  }
+  if (command != "proxy") return usage_error(command);
+  return run(arguments);
+}
