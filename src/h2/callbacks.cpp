@@ -112,6 +112,8 @@ int Session::Impl::on_frame(const nghttp2_frame& frame) {
     case NGHTTP2_DATA:
       if (ends_stream(frame)) on_remote_end(frame.hd.stream_id);
       return 0;
+    case NGHTTP2_RST_STREAM:
+      return on_peer_reset(frame.hd.stream_id);
     case NGHTTP2_SETTINGS:
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0)
         settings_acknowledged_ = true;
@@ -168,6 +170,18 @@ void Session::Impl::on_response(const nghttp2_frame& frame) {
   stream->on_headers(status, block_.regular());
 }
 
+int Session::Impl::on_peer_reset(StreamId id) {
+  const auto* const stream = attached(id);
+  if (role_ == Role::client || stream == nullptr) return 0;
+  if (StreamList::has(*stream, StreamList::kReset | StreamList::kResponse)) return 0;
+  return enforce(limits_.on_unanswered_reset());
+}
+
+void Session::Impl::on_answer_sent(Stream* stream) {
+  limits_.on_answer();
+  if (stream != nullptr) StreamList::set(*stream, StreamList::kResponse);
+}
+
 void Session::Impl::on_remote_end(StreamId id) {
   auto* const stream = attached(id);
   if (stream == nullptr || StreamList::has(*stream, StreamList::kReset | StreamList::kRemoteEnd))
@@ -200,6 +214,7 @@ int Session::Impl::on_frame_sent(const nghttp2_frame& frame) {
       return 0;
     case NGHTTP2_HEADERS:
       if (stream != nullptr) StreamList::clear(*stream, StreamList::kWaiting);
+      if (role_ == Role::server) on_answer_sent(stream);
       // A complete answer to a request that is not: nobody wants the rest (RFC 9113 section 8.1).
       if (role_ == Role::server && ends_stream(frame) &&
           nghttp2_session_get_stream_remote_close(session_.get(), id) == 0)

@@ -56,6 +56,7 @@ nghttp2_option* options() {
     // Tunnel headers hardly repeat: an encoder table costs memory and wins nothing.
     nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
     nghttp2_option_set_max_outbound_ack(option, kMaxQueuedAcks);
+    nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     return option;
   }();

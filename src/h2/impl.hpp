@@ -76,6 +76,8 @@ class Session::Impl {
   void on_request(const nghttp2_frame& frame);
   void on_response(const nghttp2_frame& frame);
   void on_remote_end(StreamId id);
+  int on_peer_reset(StreamId id);
+  void on_answer_sent(Stream* stream);
   int on_ping_ack(const nghttp2_ping& ping);
   int on_data(StreamId id, Bytes bytes);
   void on_stream_close(StreamId id, std::uint32_t code);

@@ -31,4 +31,8 @@ const char* Limits::on_violation() {
   return ++violations_ > kMaxViolations ? "too many streams reset for protocol errors" : nullptr;
 }
 
+const char* Limits::on_unanswered_reset() {
+  return ++unanswered_resets_ > kMaxUnansweredResets ? "too many requests reset at once" : nullptr;
+}
+
 }  // namespace culvert::h2

@@ -20,6 +20,13 @@ inline constexpr std::size_t kMaxQueuedControl = 1000;
 inline constexpr std::uint32_t kMaxEmptyData = 100;
 // Streams that the peer's own errors made us reset, in the life of a session.
 inline constexpr std::uint32_t kMaxViolations = 200;
+// RST_STREAM that a server takes at once, and a second after that, whatever the stream did before
+// (nghttp2 counts these, by its clock). Its own 1,000 and 33 would end a tunnel, with all who share
+// it, for a busy node whose applications close with resets.
+inline constexpr std::uint64_t kResetBurst = 5000;
+inline constexpr std::uint64_t kResetRate = 1000;
+// Streams in a row that the peer reset before they were answered ("rapid reset", CVE-2023-44487).
+inline constexpr std::uint32_t kMaxUnansweredResets = 1000;
 // Frames that move nothing (WINDOW_UPDATE, SETTINGS, PRIORITY, unknown types, unasked PING
 // answers): a basic allowance, and so many more for each stream, each DATA frame sent, and a KiB
 // sent.
@@ -45,6 +52,10 @@ class Limits {
   // We reset a stream because the peer broke a rule on it.
   const char* on_violation();
 
+  // The peer reset a stream that had no answer yet.
+  const char* on_unanswered_reset();
+
+  void on_answer() { unanswered_resets_ = 0; }
   void on_data_received() { empty_data_ = 0; }
   void on_stream() { ++events_; }
   void on_data_sent(std::size_t size) {
@@ -58,6 +69,7 @@ class Limits {
   std::uint64_t sent_ = 0;    // bytes of DATA
   std::uint32_t empty_data_ = 0;
   std::uint32_t violations_ = 0;
+  std::uint32_t unanswered_resets_ = 0;
 };
 
 }  // namespace culvert::h2

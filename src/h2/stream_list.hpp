@@ -16,7 +16,7 @@ class StreamList {
     kWaiting = 1,     // the request is not out yet: nghttp2 has no stream for it
     kReset = 2,       // reset() was called: no event but on_close
     kBlocked = 4,     // produce() gave bytes and said blocked: defer instead of asking again
-    kResponse = 8,    // client: the final response was delivered
+    kResponse = 8,    // the final response was delivered (client) or sent (server)
     kRemoteEnd = 16,  // END_STREAM was received
     kLocalEnd = 32,   // produce() said end
     kCancelled = 64,  // reset() while waiting: on_close is due in next()
