@@ -1,0 +1,19 @@
+// The last step of reading: defaults that depend on other settings.
+#pragma once
+
+#include "app/options/draft.hpp"
+
+namespace culvert::app {
+
+// Decides all that is still open in `draft`.
+Result<Options> complete(Draft draft, unsigned cpus);
+
+// Seconds of the drain deadline for a pod's grace period: a little less, so that we are gone
+// before we are killed, and never 0.
+std::uint64_t deadline_within(std::uint64_t grace_seconds);
+
+// Errc::invalid for settings that contradict each other, Errc::unsupported for features that are
+// not there: those must never be ignored in silence.
+Result<void> validate(const Options& options);
+
+}  // namespace culvert::app

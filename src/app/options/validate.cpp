@@ -1,0 +1,61 @@
+#include "app/options/defaults.hpp"
+#include "app/options/values.hpp"
+
+namespace culvert::app {
+
+namespace {
+
+struct Missing {
+  bool asked;
+  std::string_view sentence;
+};
+
+Result<void> check_supported(const Options& options) {
+  const Missing missing[] = {
+      {options.proxy_mode == ProxyMode::dedicated,
+       "PROXY_MODE=dedicated is not supported: leave it unset or use shared"},
+      {options.xds_on_demand,
+       "XDS_ON_DEMAND=true is not supported: leave it unset; the whole mesh is kept"},
+      {options.socks5, "UNSTABLE_ENABLE_SOCKS5=true is not supported: leave it unset"},
+      {!options.crl_path.empty(),
+       "CRL_PATH is set, but revocation lists are not supported: revoked certificates would be "
+       "accepted; unset it only if that is what you want"},
+      {options.fake_ca,
+       "FAKE_CA=true is not supported: run `culvertctl control`, which has a CA of its own"},
+  };
+  for (const Missing& one : missing) {
+    if (one.asked) return fail(Errc::unsupported, std::string(one.sentence));
+  }
+  return {};
+}
+
+// "localhost:<port>" or "ip:port".
+bool is_dns_address(std::string_view text) {
+  constexpr std::string_view kLocal = "localhost:";
+  if (text.starts_with(kLocal))
+    return read_number(text.substr(kLocal.size()), 1, 65535).has_value();
+  return SocketAddress::parse(text).has_value();
+}
+
+}  // namespace
+
+Result<void> validate(const Options& options) {
+  if (options.proxy_mode == ProxyMode::dedicated && !options.proxy_workload)
+    return fail(Errc::invalid,
+                "PROXY_WORKLOAD_INFO: must be namespace/name/service-account when "
+                "PROXY_MODE=dedicated");
+  if (!options.proxy)
+    return fail(Errc::invalid, "ENABLE_PROXY=false: must be true, nothing else could run");
+  if (!options.local_xds.empty() && !options.local_xds_path.empty())
+    return fail(Errc::invalid, "LOCAL_XDS and LOCAL_XDS_PATH are both set: only one may be");
+  if (options.ca_address.empty())
+    return fail(Errc::invalid, "CA_ADDRESS is empty: must be the address of a CA, host:port");
+  if (options.secret_ttl < std::chrono::seconds(1))
+    return fail(Errc::invalid, "SECRET_TTL: must be at least 1s");
+  if (!is_dns_address(options.dns_proxy_address))
+    return fail(Errc::invalid, "ISTIO_META_DNS_PROXY_ADDR=" + options.dns_proxy_address +
+                                   ": must be localhost:<port> or ip:port");
+  return check_supported(options);
+}
+
+}  // namespace culvert::app
