@@ -1,0 +1,51 @@
+// The way from gRPC's threads to the control thread, and the proof that none is left behind.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+
+namespace culvert::control {
+
+// Counts operations whose end a gRPC thread reports. Shared by the client and its operations.
+class Gate {
+ public:
+  explicit Gate(boost::asio::io_context& io) : io_(&io) {}
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  // An operation begins. Control thread.
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    ++open_;
+  }
+  // Runs `task` on the control thread, unless the gate is closed. Any thread.
+  template <class F>
+  void post(F task) {
+    const std::lock_guard lock(mutex_);
+    if (io_ != nullptr) boost::asio::post(*io_, std::move(task));
+  }
+  // The operation is over: gRPC will not call it again. Any thread.
+  void end() {
+    const std::lock_guard lock(mutex_);
+    if (--open_ == 0) none_.notify_all();
+  }
+  // Drops later posts and waits for all operations to end; cancel them before. Control thread.
+  void close() {
+    std::unique_lock lock(mutex_);
+    io_ = nullptr;
+    none_.wait(lock, [this] { return open_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  boost::asio::io_context* io_;  // guarded by mutex_; null = closed
+  std::size_t open_ = 0;         // guarded by mutex_
+};
+
+}  // namespace culvert::control

@@ -1,0 +1,40 @@
+// One delta response, decoded: what it changes, what of it was refused. Done on the thread that
+// read it, so that a large response does not hold up the control thread.
+#pragma once
+
+#include "culvert/base/name.hpp"
+#include "culvert/state/store.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace envoy::service::discovery::v3 {
+class DeltaDiscoveryResponse;
+}
+
+namespace culvert::control {
+
+inline constexpr std::string_view kAddressType = "type.googleapis.com/istio.workload.Address";
+inline constexpr std::string_view kAuthorizationType =
+    "type.googleapis.com/istio.security.Authorization";
+
+struct XdsResponse {
+  std::string type_url;
+  std::string nonce;
+  state::Update update;
+  // Resource names with the versions now held. Names are interned: most are uids, which the state
+  // holds anyway.
+  std::vector<std::pair<Name, std::string>> accepted;
+  std::vector<Name> removed;
+  std::vector<std::string> rejected;  // "<name>: <reason>"
+  std::uint64_t payload_bytes = 0;    // of all resources
+};
+
+// Takes a response apart; bad resources only cost themselves. A type that was not asked for yields
+// one rejection and nothing else. Pure; any thread. Frees the resources of `in` as it goes.
+XdsResponse decode_response(envoy::service::discovery::v3::DeltaDiscoveryResponse& in);
+
+}  // namespace culvert::control

@@ -1,0 +1,85 @@
+#include "control/xds/subscriptions.hpp"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+namespace culvert::control {
+namespace {
+
+namespace discovery = envoy::service::discovery::v3;
+
+// google.rpc.Code.INVALID_ARGUMENT
+constexpr int kInvalidArgument = 3;
+// A response may be wrong a hundred thousand times over; the server needs examples.
+constexpr std::size_t kMaxReported = 20;
+
+std::string summary(const std::vector<std::string>& rejected) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(rejected.size(), kMaxReported); ++i) {
+    if (i > 0) out += "; ";
+    out += rejected[i];
+  }
+  if (rejected.size() > kMaxReported)
+    out += "; and " + std::to_string(rejected.size() - kMaxReported) + " more";
+  return out;
+}
+
+Result<discovery::Node> to_node(const XdsNode& in) {
+  discovery::Node node;
+  node.set_id("ztunnel~" + in.ip + "~" + in.pod_name + "." + in.pod_namespace + "~" +
+              in.pod_namespace + ".svc.cluster.local");
+  auto& fields = *node.mutable_metadata()->mutable_fields();
+  fields["NAME"].set_string_value(in.pod_name);
+  fields["NAMESPACE"].set_string_value(in.pod_namespace);
+  fields["INSTANCE_IPS"].set_string_value(in.ip);
+  fields["NODE_NAME"].set_string_value(in.node_name);
+  for (const auto& [key, value] : in.metadata) fields[key].set_string_value(value);
+  for (const auto& [key, json] : in.json_metadata) {
+    const auto parsed = google::protobuf::util::JsonStringToMessage(json, &fields[key]);
+    if (!parsed.ok())
+      return fail(Errc::invalid, "ISTIO_METAJSON_" + key + " is no JSON: " + parsed.ToString());
+  }
+  return node;
+}
+
+}  // namespace
+
+Result<XdsSubscriptions> XdsSubscriptions::make(const XdsNode& node) {
+  auto converted = to_node(node);
+  if (!converted) return converted.error();
+  return XdsSubscriptions(std::move(*converted));
+}
+
+std::vector<XdsSubscriptions::Request> XdsSubscriptions::initial() const {
+  std::vector<Request> out;
+  for (const auto& type : types_) {
+    auto& request = out.emplace_back();
+    *request.mutable_node() = node_;
+    request.set_type_url(std::string(type.url));
+    auto& versions = *request.mutable_initial_resource_versions();
+    for (const auto& [name, version] : type.versions) versions[name.str()] = version;
+  }
+  return out;
+}
+
+XdsSubscriptions::Request XdsSubscriptions::answer(const XdsResponse& response) {
+  Request out;
+  out.set_type_url(response.type_url);
+  out.set_response_nonce(response.nonce);
+  const auto type = std::find_if(types_.begin(), types_.end(),
+                                 [&](const Type& t) { return t.url == response.type_url; });
+  if (type != types_.end()) {
+    // Insertion beats removal of the same name, as in the state.
+    for (const auto& name : response.removed) type->versions.erase(name);
+    for (const auto& [name, version] : response.accepted) type->versions[name] = version;
+    if (response.rejected.empty()) type->acked = true;
+  }
+  if (!response.rejected.empty()) {
+    out.mutable_error_detail()->set_code(kInvalidArgument);
+    out.mutable_error_detail()->set_message(summary(response.rejected));
+  }
+  return out;
+}
+
+}  // namespace culvert::control
