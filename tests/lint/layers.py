@@ -25,7 +25,8 @@ ONLY_CULVERTCTL = {"host", "authority", "cli"}
 # A library's headers, and the modules that may include them.
 ONLY_IN = {
     r"nghttp2/": {"h2"},
-    r"openssl/": {"tls", "authority"},
+    r"openssl/crypto.h": {"tls", "authority", "app"},  # app: the version line names the library
+    r"openssl/(?!crypto.h)": {"tls", "authority"},
     r"intel-ipsec-mb|ipsec-mb": {"tls"},
     r"grpc(pp)?/": {"control", "authority"},
     r"google/protobuf/": {"control", "authority", "host"},
