@@ -23,7 +23,7 @@ bool fips_active() {
 }
 
 AeadBackend automatic() {
-  return ipsec_mb_available() && !fips_active() ? AeadBackend::ipsec_mb : AeadBackend::evp;
+  return !fips_active() && ipsec_mb_available() ? AeadBackend::ipsec_mb : AeadBackend::evp;
 }
 
 AeadBackend in_use() {
@@ -56,9 +56,12 @@ Result<AeadBackend> select_aead() {
 }
 
 std::string_view aead_name() {
-  static const std::string evp = evp_aead_name();
+  if (in_use() == AeadBackend::evp) {
+    static const std::string evp = evp_aead_name();
+    return evp;
+  }
   static const std::string ipsec_mb = ipsec_mb_aead_name();
-  return in_use() == AeadBackend::evp ? evp : ipsec_mb;
+  return ipsec_mb;
 }
 
 bool aead_available(AeadBackend backend) {

@@ -3,7 +3,7 @@
 #include "tls/openssl.hpp"
 #include "tls/spiffe.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/err.h>
 
 #include <algorithm>
 
@@ -61,6 +61,35 @@ int refuse_path(X509_STORE_CTX* store, PeerCheck& check) {
   return 0;
 }
 
+// Finds the root that issued `subject`. OpenSSL's own search takes the first one of the right name
+// and fails if that is not the one: during a root rotation both roots have the same name, and not
+// every authority puts key identifiers into its certificates.
+int find_issuer(X509** issuer, X509_STORE_CTX* store, X509* subject) {
+  STACK_OF(X509)* named = X509_STORE_CTX_get1_certs(store, X509_get_issuer_name(subject));
+  X509* best = nullptr;
+  int best_rank = -1;
+  const int count = sk_X509_num(named);  // -1 for none
+  for (int i = 0; i < count; ++i) {
+    X509* candidate = sk_X509_value(named, i);
+    if (X509_check_issued(candidate, subject) != X509_V_OK) continue;
+    int rank = 0;
+    if (count > 1 && X509_verify(subject, X509_get0_pubkey(candidate)) == 1) rank += 2;
+    if (count > 1 && X509_cmp_timeframe(nullptr, X509_get0_notBefore(candidate),
+                                        X509_get0_notAfter(candidate)) == 0)
+      rank += 1;
+    if (rank > best_rank) {
+      best_rank = rank;
+      best = candidate;
+    }
+  }
+  if (best != nullptr) X509_up_ref(best);
+  sk_X509_pop_free(named, X509_free);
+  ERR_clear_error();  // what signatures of the wrong root left
+  if (best == nullptr) return 0;
+  *issuer = best;
+  return 1;
+}
+
 int verify(X509_STORE_CTX* store, void*) {
   auto* ssl =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -84,6 +113,7 @@ int verify(X509_STORE_CTX* store, void*) {
 
 void install_peer_check(ssl_ctx_st* context) {
   SSL_CTX_set_cert_verify_callback(context, verify, nullptr);
+  X509_STORE_set_get_issuer(SSL_CTX_get_cert_store(context), find_issuer);
 }
 
 bool attach_peer_check(ssl_st* ssl, PeerCheck* check) {
