@@ -7,6 +7,7 @@
 #include "culvert/host/redirection.hpp"
 #include "culvert/host/zds_server.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ struct WithdrawRequest {
   std::optional<NetnsRef> netns;
   std::string uid;
   std::string pod;
+  // Takes our rules out of `netns` even if this agent knows nothing of it (its table was lost).
+  bool force = false;
 };
 
 // What an operation did, for people: one line each.
@@ -44,7 +47,7 @@ struct Outcome {
   std::vector<std::string> steps;
 };
 
-// What `culvertctl enrolments` shows.
+// An enrolment and how it stands with the daemon.
 struct EnrolmentStatus {
   Enrolment enrolment;
   bool up = false;
@@ -55,6 +58,8 @@ struct AgentOptions {
   std::string state_dir = "/var/lib/culvert/agent";
   std::string control_socket = "/run/culvert/agent.sock";
   ZdsServerOptions zds;
+  // How often namespaces are looked after: one that nobody can reach any more is let go.
+  std::chrono::milliseconds survey_interval{5000};
 };
 
 // Thread-safe; operations run one after the other. The destructor stops listening and leaves all
@@ -71,7 +76,8 @@ class Agent {
   // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
   // keep_pending). Repeating it for the same namespace and workload is fine.
   Result<Outcome> enroll(const EnrolRequest& request);
-  // From the daemon, then the redirection. Fine when it is not enrolled.
+  // The redirection first, so that new connections go the plain way instead of nowhere; then the
+  // daemon, which cuts the pod's connections. Fine when it is not enrolled.
   Result<Outcome> withdraw(const WithdrawRequest& request);
   std::vector<EnrolmentStatus> list() const;
 

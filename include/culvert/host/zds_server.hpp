@@ -30,6 +30,12 @@ struct PodStatus {
   std::string error;  // why not, as far as known
 };
 
+// A pod that was in the mesh before this start.
+struct RestoredPod {
+  PodInfo pod;
+  UniqueFd netns;
+};
+
 struct ZdsServerOptions {
   std::string path = "/var/run/ztunnel/ztunnel.sock";
   std::chrono::milliseconds hello_timeout{5000};
@@ -47,14 +53,14 @@ class ZdsServer {
  public:
   // Makes the directory (0755) and the socket (0600), replacing a socket nobody answers on.
   // Errc::invalid when somebody does, permission, io.
-  static Result<std::unique_ptr<ZdsServer>> start(const ZdsServerOptions& options);
+  // `pods` are remembered before anybody can connect: a daemon stops what its first snapshot does
+  // not mention.
+  static Result<std::unique_ptr<ZdsServer>> start(const ZdsServerOptions& options,
+                                                  std::vector<RestoredPod> pods = {});
   ~ZdsServer();
   ZdsServer(const ZdsServer&) = delete;
   ZdsServer& operator=(const ZdsServer&) = delete;
 
-  // Only remembers the pod: it is part of what the next daemon to connect is told. For restoring a
-  // table at start.
-  void restore(const PodInfo& pod, UniqueFd netns);
   // Remembers the pod and hands it to the newest daemon; blocks until that has answered. Whatever
   // the result, the pod stays remembered, and the add is tried again until del(). Errors:
   // Errc::unavailable (no daemon is connected), refused (the daemon said no, with its words),

@@ -1,0 +1,229 @@
+// Enrolling and withdrawing. The table is saved before the namespace is touched: what a crash
+// leaves half done, the next start completes.
+#include "culvert/base/random.hpp"
+#include "host/agent_impl.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace culvert::host {
+namespace {
+
+// A random UUID, version 4 (RFC 9562 section 5.4): what Kubernetes gives a pod.
+std::string random_uid() {
+  Random random;
+  const auto high = (random.next() & ~std::uint64_t{0xf000}) | 0x4000;
+  const auto low = (random.next() & ~(std::uint64_t{3} << 62)) | (std::uint64_t{1} << 63);
+  std::array<char, 37> text{};
+  std::snprintf(text.data(), text.size(), "%08llx-%04llx-%04llx-%04llx-%012llx",
+                static_cast<unsigned long long>(high >> 32),
+                static_cast<unsigned long long>(high >> 16 & 0xffff),
+                static_cast<unsigned long long>(high & 0xffff),
+                static_cast<unsigned long long>(low >> 48),
+                static_cast<unsigned long long>(low & 0xffffffffffff));
+  return text.data();
+}
+
+std::string title(const PodInfo& pod) { return pod.namespace_ + "/" + pod.name; }
+
+bool same_workload(const PodInfo& a, const PodInfo& b) {
+  return a.name == b.name && a.namespace_ == b.namespace_ && a.service_account == b.service_account;
+}
+
+std::string describe(const RedirectOptions& options) {
+  std::string text = options.ipv6 ? "IPv4 and IPv6" : "IPv4";
+  if (options.dns) text += ", with DNS";
+  if (options.ingress) text += ", outbound only";
+  return text;
+}
+
+}  // namespace
+
+Result<void> Agent::Impl::save() const {
+  std::vector<Enrolment> table;
+  for (const auto& [uid, entry] : entries_) table.push_back(entry.enrolment);
+  return table_.save(table);
+}
+
+Agent::Impl::Entries::iterator Agent::Impl::find(NetnsId id) {
+  for (auto it = entries_.begin(); it != entries_.end(); ++it)
+    if (it->second.enrolment.id == id) return it;
+  return entries_.end();
+}
+
+Result<std::string> Agent::Impl::choose_uid(const EnrolRequest& request, NetnsId id) {
+  if (request.pod.uid.empty()) return random_uid();
+  const auto it = entries_.find(request.pod.uid);
+  if (it == entries_.end() || it->second.enrolment.id == id) return request.pod.uid;
+  return fail(Errc::invalid, "uid " + request.pod.uid + " belongs to " +
+                                 it->second.enrolment.netns.describe() +
+                                 " already: withdraw that first, or leave --uid out");
+}
+
+Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
+  const std::lock_guard lock(mutex_);
+  const auto where = request.netns.describe();
+  if (auto good = check_pod(request.pod); !good) return good.error().with(where);
+  auto netns = Netns::open(request.netns);
+  if (!netns) return netns.error();
+  if (auto foreign = refuse_own(*netns, request.force); !foreign)
+    return foreign.error().with(where);
+  const auto uid = choose_uid(request, netns->id());
+  if (!uid) return uid.error();
+  if (const auto it = find(netns->id()); it != entries_.end())
+    return enroll_again(it->second, request);
+  Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect};
+  enrolment.pod.uid = *uid;
+  return enroll_new(Entry{enrolment, std::move(*netns)}, request.keep_pending);
+}
+
+Result<Outcome> Agent::Impl::enroll_new(Entry entry, bool keep_pending) {
+  const auto uid = entry.enrolment.pod.uid;
+  const auto before = inspect_redirection(entry.netns.fd());
+  if (!before) return before.error().with(entry.enrolment.netns.describe());
+  const bool ours = !before->anything();
+  const auto& kept = entries_.emplace(uid, std::move(entry)).first->second;
+  if (auto saved = save(); !saved) {
+    entries_.erase(uid);
+    return saved.error();
+  }
+  Outcome outcome{uid, {}};
+  if (auto installed = install_redirection(kept.netns.fd(), kept.enrolment.redirect); !installed)
+    return roll_back(uid, ours, installed.error().with(kept.enrolment.netns.describe()));
+  outcome.steps.push_back("redirection installed (" + describe(kept.enrolment.redirect) + ")");
+  const auto handed = hand_over(kept, outcome);
+  if (handed) return outcome;
+  if (!keep_pending) return roll_back(uid, ours, handed.error());
+  outcome.steps.push_back("pending, tried again until the daemon takes it: " +
+                          handed.error().detail);
+  return outcome;
+}
+
+// Repeats what may be missing, and never takes anything away from what already worked.
+Result<Outcome> Agent::Impl::enroll_again(Entry& entry, const EnrolRequest& request) {
+  Enrolment& enrolment = entry.enrolment;
+  if (!same_workload(enrolment.pod, request.pod) ||
+      (!request.pod.uid.empty() && request.pod.uid != enrolment.pod.uid))
+    return fail(Errc::invalid, request.netns.describe() + " is enrolled as " +
+                                   title(enrolment.pod) + " (uid " + enrolment.pod.uid +
+                                   ") already: withdraw that first");
+  Outcome outcome{enrolment.pod.uid, {"enrolled already"}};
+  enrolment.redirect = request.redirect;
+  if (auto saved = save(); !saved) return saved.error();
+  if (auto installed = install_redirection(entry.netns.fd(), enrolment.redirect); !installed)
+    return installed.error().with(enrolment.netns.describe());
+  outcome.steps.push_back("redirection in place (" + describe(enrolment.redirect) + ")");
+  const auto handed = hand_over(entry, outcome);
+  if (handed) return outcome;
+  if (!request.keep_pending) return handed.error();
+  outcome.steps.push_back("pending: " + handed.error().detail);
+  return outcome;
+}
+
+Result<void> Agent::Impl::hand_over(const Entry& entry, Outcome& outcome) {
+  auto copy = entry.netns.duplicate();
+  if (!copy) return copy.error();
+  const auto& pod = entry.enrolment.pod;
+  auto added = zds_->add(pod, std::move(*copy));
+  if (!added && added.error().code == Errc::refused)
+    return added.error().with("the daemon refuses " + title(pod));
+  if (!added) return added.error().with(title(pod));
+  outcome.steps.push_back("the daemon serves " + title(pod) + " as service account " +
+                          pod.service_account);
+  return {};
+}
+
+// `ours`: the namespace had no redirection before. Returns the failure to report.
+Error Agent::Impl::roll_back(const std::string& uid, bool ours, const Error& why) {
+  Error failure = why;
+  bool clean = true;
+  const auto note = [&](const char* what, const Result<void>& result) {
+    clean = clean && result.has_value();
+    if (!result) failure.detail += std::string("; ") + what + ": " + result.error().detail;
+  };
+  const auto it = entries_.find(uid);
+  if (ours) note("removing the redirection failed", remove_redirection(it->second.netns.fd()));
+  note("telling the daemon failed", zds_->del(uid));
+  entries_.erase(it);
+  note("saving the table failed", save());
+  if (clean) failure.detail += "; everything was taken back";
+  return failure;
+}
+
+Result<Agent::Impl::Entries::iterator> Agent::Impl::find(const WithdrawRequest& request) {
+  if (request.netns) {
+    const auto netns = Netns::open(*request.netns);
+    if (netns) return find(netns->id());
+    // The name may be gone while the enrolment is still there.
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      const auto& known = it->second.enrolment.netns;
+      if (known.kind == request.netns->kind && known.value == request.netns->value) return it;
+    }
+    return netns.error();
+  }
+  if (!request.uid.empty()) return entries_.find(request.uid);
+  auto found = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    if (title(it->second.enrolment.pod) != request.pod) continue;
+    if (found != entries_.end())
+      return fail(Errc::invalid, "more than one enrolment is " + request.pod + ": use --uid");
+    found = it;
+  }
+  return found;
+}
+
+Result<Outcome> Agent::Impl::withdraw(const WithdrawRequest& request) {
+  const std::lock_guard lock(mutex_);
+  const auto found = find(request);
+  if (!found) return found.error();
+  if (*found == entries_.end()) return withdraw_unknown(request);
+  const auto it = *found;
+  const auto pod = it->second.enrolment.pod;
+  Outcome outcome{pod.uid, {}};
+  if (auto removed = remove_redirection(it->second.netns.fd()); !removed)
+    return removed.error().with(it->second.enrolment.netns.describe() + ": still enrolled");
+  outcome.steps.push_back("redirection removed");
+  const auto told = zds_->del(pod.uid);
+  outcome.steps.push_back(told ? "the daemon has let go of " + title(pod)
+                               : "the daemon did not confirm: " + told.error().detail);
+  entries_.erase(it);
+  if (auto saved = save(); !saved) return saved.error();
+  return outcome;
+}
+
+Result<Outcome> Agent::Impl::withdraw_unknown(const WithdrawRequest& request) const {
+  Outcome outcome{"", {"not enrolled here: nothing to do"}};
+  if (!request.netns) return outcome;
+  const auto netns = Netns::open(*request.netns);
+  if (!netns) return netns.error();
+  const auto state = inspect_redirection(netns->fd());
+  if (!state) return state.error().with(request.netns->describe());
+  if (!state->anything()) return outcome;
+  if (!request.force) {
+    outcome.steps.push_back(
+        "it has redirection rules all the same, perhaps another agent's: --force removes them");
+    return outcome;
+  }
+  if (auto removed = remove_redirection(netns->fd()); !removed)
+    return removed.error().with(request.netns->describe());
+  outcome.steps = {"not enrolled here: redirection removed"};
+  return outcome;
+}
+
+std::vector<EnrolmentStatus> Agent::Impl::list() const {
+  const std::lock_guard lock(mutex_);
+  const auto pods = zds_->pods();
+  std::vector<EnrolmentStatus> all;
+  for (const auto& [uid, entry] : entries_) {
+    EnrolmentStatus status{entry.enrolment, false, "not handed over"};
+    for (const auto& pod : pods) {
+      if (pod.pod.uid != uid) continue;
+      status.up = pod.up;
+      status.error = pod.error;
+    }
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+}  // namespace culvert::host

@@ -1,0 +1,287 @@
+#include "host/zds_server_impl.hpp"
+
+#include "culvert/base/log.hpp"
+#include "host/seqpacket.hpp"
+#include "host/zds_messages.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <future>
+
+namespace culvert::host {
+namespace {
+
+const log::Target kLog("agent::zds");
+
+int milliseconds_until(TimePoint when, TimePoint now) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(when - now).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ZdsServer::Impl>> ZdsServer::Impl::start(const ZdsServerOptions& options,
+                                                                std::vector<RestoredPod> pods) {
+  auto listener = listen_local(options.path, SOCK_SEQPACKET);
+  if (!listener) return listener.error();
+  return std::make_unique<Impl>(options, std::move(*listener), std::move(pods));
+}
+
+ZdsServer::Impl::Impl(const ZdsServerOptions& options, UniqueFd listener,
+                      std::vector<RestoredPod> pods)
+    : options_(options),
+      listener_(std::move(listener)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  for (auto& [pod, netns] : pods) remember(pod, std::move(netns));
+  thread_ = std::thread([this] { run(); });
+}
+
+ZdsServer::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake();
+  thread_.join();
+  ::unlink(options_.path.c_str());
+  std::vector<SessionPtr> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(sessions_);
+    ready_.clear();
+  }
+  all.clear();  // without the lock: their threads may want it before they end
+  reap();
+}
+
+void ZdsServer::Impl::wake() const { ::eventfd_write(wake_.get(), 1); }
+
+// ---- the accepting thread
+
+void ZdsServer::Impl::run() {
+  TimePoint accept_again{};
+  while (true) {
+    reap();
+    const auto now = Clock::now();
+    const bool accepting = now >= accept_again;
+    retry_due(now);
+    int wait = next_wait(now);
+    if (!accepting) {
+      const int pause = milliseconds_until(accept_again, now);
+      wait = wait < 0 ? pause : std::min(wait, pause);
+    }
+    std::array<pollfd, 2> watched{pollfd{wake_.get(), POLLIN, 0},
+                                  pollfd{accepting ? listener_.get() : -1, POLLIN, 0}};
+    ::poll(watched.data(), watched.size(), wait);
+    eventfd_t ignored = 0;
+    ::eventfd_read(wake_.get(), &ignored);
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_) return;
+    }
+    if ((watched[1].revents & POLLIN) == 0) continue;
+    accept_one();
+    accept_again = Clock::now() + options_.accept_interval;
+  }
+}
+
+void ZdsServer::Impl::accept_one() {
+  UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket) return;  // it went away, or descriptors are short: the interval is the pause
+  const std::lock_guard lock(mutex_);
+  ZdsSession::Settings settings;
+  settings.id = ++last_session_;
+  settings.hello_timeout = options_.hello_timeout;
+  settings.ack_timeout = options_.ack_timeout;
+  settings.on_hello = [this](ZdsSession& session) { on_hello(session); };
+  settings.on_end = [this](ZdsSession& session) { on_end(session); };
+  sessions_.push_back(std::make_shared<ZdsSession>(std::move(socket), std::move(settings)));
+}
+
+void ZdsServer::Impl::retry_due(TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (ready_.empty()) return;
+  for (auto& [uid, pod] : pods_) {
+    if (pod.retry_at == TimePoint{} || pod.retry_at > now) continue;
+    pod.retry_at = {};
+    send_add(pod, *ready_.back(), nullptr);
+  }
+}
+
+int ZdsServer::Impl::next_wait(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  int wait = -1;
+  if (ready_.empty()) return wait;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod.retry_at == TimePoint{}) continue;
+    const int left = milliseconds_until(pod.retry_at, now);
+    wait = wait < 0 ? left : std::min(wait, left);
+  }
+  return wait;
+}
+
+void ZdsServer::Impl::reap() {
+  std::vector<SessionPtr> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended.swap(ended_);
+  }
+}  // joined here, without the lock
+
+// ---- the sessions' threads
+
+ZdsServer::Impl::SessionPtr ZdsServer::Impl::find(const ZdsSession& session) const {
+  for (const auto& candidate : sessions_)
+    if (candidate.get() == &session) return candidate;
+  return nullptr;
+}
+
+void ZdsServer::Impl::on_hello(ZdsSession& session) {
+  const std::lock_guard lock(mutex_);
+  const auto self = find(session);
+  if (!self) return;  // the server is ending
+  ready_.push_back(self);
+  for (auto& [uid, pod] : pods_) {
+    pod.retry_at = {};
+    send_add(pod, session, nullptr);
+  }
+  ZdsRequest last;
+  last.packet = encode_snapshot_sent();
+  last.done = [this, id = session.id()](const Result<void>& answer) {
+    if (!answer) {
+      log::warn(kLog, "snapshot refused", {log::str("error", answer.error().detail)});
+      return;
+    }
+    const std::lock_guard inner(mutex_);
+    synced_ = std::max(synced_, id);
+    changed_.notify_all();
+  };
+  session.enqueue(std::move(last));
+}
+
+void ZdsServer::Impl::on_end(ZdsSession& session) {
+  const std::lock_guard lock(mutex_);
+  const auto self = find(session);
+  if (!self) return;
+  std::erase(ready_, self);
+  std::erase(sessions_, self);
+  ended_.push_back(self);
+  wake();
+}
+
+void ZdsServer::Impl::on_answer(const std::string& uid, std::uint64_t version,
+                                std::uint64_t session, const Result<void>& answer) {
+  const std::lock_guard lock(mutex_);
+  const auto it = pods_.find(uid);
+  if (it == pods_.end() || it->second.version != version) return;
+  Pod& pod = it->second;
+  if (answer) {
+    pod.acked_by = session;
+    pod.error.clear();
+    pod.backoff = {};
+    pod.retry_at = {};
+    return;
+  }
+  pod.error = answer.error().detail;
+  if (answer.error().code != Errc::refused) return;  // the session ends; the next one is told
+  if (pod.backoff.count() == 0)
+    log::warn(kLog, "daemon refuses a pod", {log::str("pod", uid), log::str("error", pod.error)});
+  pod.backoff = pod.backoff.count() == 0 ? options_.retry_first
+                                         : std::min(pod.backoff * 2, options_.retry_limit);
+  pod.retry_at = Clock::now() + pod.backoff;
+  wake();
+}
+
+// ---- what the agent calls
+
+ZdsServer::Impl::Pod& ZdsServer::Impl::remember(const PodInfo& info, UniqueFd netns) {
+  Pod& pod = pods_[info.uid];
+  pod = Pod{};
+  pod.info = info;
+  pod.netns = std::make_shared<const UniqueFd>(std::move(netns));
+  pod.version = ++last_version_;
+  return pod;
+}
+
+bool ZdsServer::Impl::send_add(const Pod& pod, ZdsSession& session, Done also) {
+  ZdsRequest request;
+  request.packet = encode_add(pod.info);
+  request.netns = pod.netns;
+  request.done = [this, uid = pod.info.uid, version = pod.version, id = session.id(),
+                  also = std::move(also)](const Result<void>& answer) {
+    on_answer(uid, version, id, answer);
+    if (also) also(answer);
+  };
+  return session.enqueue(std::move(request));
+}
+
+Result<void> ZdsServer::Impl::add(const PodInfo& info, UniqueFd netns) {
+  auto answered = std::make_shared<std::promise<Result<void>>>();
+  auto answer = answered->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    Pod& pod = remember(info, std::move(netns));
+    const auto tell = [answered](const Result<void>& result) { answered->set_value(result); };
+    if (ready_.empty() || !send_add(pod, *ready_.back(), tell)) {
+      pod.error = "no daemon is connected to " + options_.path;
+      return fail(Errc::unavailable, pod.error + ": is culvert running, with INPOD_UDS=" +
+                                         options_.path + ", and has it reached its control plane?");
+    }
+  }
+  return answer.get();
+}
+
+Result<void> ZdsServer::Impl::del(const std::string& uid) {
+  std::vector<std::future<Result<void>>> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    pods_.erase(uid);
+    for (const auto& session : ready_) {
+      auto answered = std::make_shared<std::promise<Result<void>>>();
+      auto answer = answered->get_future();
+      ZdsRequest request;
+      request.packet = encode_del(uid);
+      request.done = [answered](const Result<void>& result) { answered->set_value(result); };
+      if (session->enqueue(std::move(request))) answers.push_back(std::move(answer));
+    }
+  }
+  Result<void> first = {};
+  for (auto& answer : answers) {
+    const auto result = answer.get();
+    // A daemon that has gone serves nobody.
+    const bool gone = !result && (result.error().code == Errc::unavailable ||
+                                  result.error().code == Errc::closed);
+    if (!result && !gone && first) first = result;
+  }
+  return first;
+}
+
+std::vector<PodStatus> ZdsServer::Impl::pods() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<PodStatus> all;
+  for (const auto& [uid, pod] : pods_) {
+    PodStatus status;
+    status.pod = pod.info;
+    status.up = pod.acked_by != 0 && pod.acked_by == newest();
+    if (!status.up) status.error = ready_.empty() ? "no daemon is connected" : pod.error;
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+std::size_t ZdsServer::Impl::daemons() const {
+  const std::lock_guard lock(mutex_);
+  return ready_.size();
+}
+
+bool ZdsServer::Impl::wait_for_daemon(std::chrono::milliseconds limit) const {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [this] { return newest() != 0 && synced_ == newest(); });
+}
+
+}  // namespace culvert::host

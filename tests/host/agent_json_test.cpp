@@ -1,0 +1,95 @@
+#include "host/agent_json.hpp"
+
+#include <gmock/gmock.h>
+
+namespace culvert::host {
+namespace {
+
+using ::testing::HasSubstr;
+
+const PodInfo kPod{"u-1", "web-0", "shop", "web"};
+
+TEST(AgentJson, RequestsSurviveTheTrip) {
+  EnrolRequest enrol;
+  enrol.netns = {NetnsRef::Kind::pid, "12"};
+  enrol.pod = kPod;
+  enrol.redirect.dns = true;
+  enrol.redirect.virtual_interfaces = {"tap0"};
+  enrol.keep_pending = true;
+  const auto decoded = decode_request(encode_request(enrol));
+  ASSERT_TRUE(decoded) << decoded.error().detail;
+  const auto& back = std::get<EnrolRequest>(*decoded);
+  EXPECT_EQ(back.pod, enrol.pod);
+  EXPECT_EQ(back.redirect, enrol.redirect);
+  EXPECT_EQ(back.netns.kind, NetnsRef::Kind::pid);
+  EXPECT_EQ(back.netns.value, "12");
+  EXPECT_TRUE(back.keep_pending);
+  EXPECT_FALSE(back.force);
+
+  WithdrawRequest withdrawal;
+  withdrawal.uid = "u-1";
+  const auto again = decode_request(encode_request(withdrawal));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(std::get<WithdrawRequest>(*again).uid, "u-1");
+  EXPECT_FALSE(std::get<WithdrawRequest>(*again).netns);
+  EXPECT_TRUE(std::holds_alternative<ListRequest>(*decode_request(encode_request(ListRequest{}))));
+}
+
+TEST(AgentJson, AnswersSurviveTheTrip) {
+  const auto good = decode_outcome(encode_outcome(Outcome{"u", {"one", "two"}}));
+  ASSERT_TRUE(good);
+  EXPECT_THAT(good->steps, ::testing::ElementsAre("one", "two"));
+  const auto bad = decode_outcome(encode_outcome(fail(Errc::io, "broken \xff pipe")));
+  ASSERT_FALSE(bad);
+  EXPECT_THAT(bad.error().detail, HasSubstr("broken"));
+  const Enrolment enrolment{kPod, {NetnsRef::Kind::name, "n"}, {3, 4}, {}};
+  const auto statuses = decode_statuses(encode_statuses({{enrolment, true, ""}}));
+  ASSERT_TRUE(statuses);
+  ASSERT_EQ(statuses->size(), 1U);
+  EXPECT_TRUE(statuses->front().up);
+  EXPECT_EQ(statuses->front().enrolment.id, (NetnsId{3, 4}));
+}
+
+TEST(AgentJson, TablesSurviveTheTrip) {
+  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}};
+  const auto table = decode_table(encode_table({enrolment, enrolment}));
+  ASSERT_TRUE(table) << table.error().detail;
+  EXPECT_EQ(table->size(), 2U);
+  EXPECT_EQ(table->at(1).pod, kPod);
+}
+
+struct Bad {
+  const char* text;
+  const char* says;
+};
+
+class AgentJsonBad : public ::testing::TestWithParam<Bad> {};
+
+TEST_P(AgentJsonBad, IsRefusedWithTheField) {
+  const auto decoded = decode_request(GetParam().text);
+  ASSERT_FALSE(decoded);
+  EXPECT_EQ(decoded.error().code, Errc::invalid);
+  EXPECT_THAT(decoded.error().detail, HasSubstr(GetParam().says));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Requests, AgentJsonBad,
+    ::testing::Values(
+        Bad{"", "not JSON"}, Bad{"[]", "not an object"}, Bad{"7", "not an object"},
+        Bad{R"({"op":"dance"})", "op"}, Bad{R"({"op":3})", "op is not a string"},
+        Bad{R"({"op":"enroll"})", "namespace/name/service-account"},
+        Bad{R"({"op":"enroll","pod":5})", "pod: not an object"},
+        Bad{R"({"op":"enroll","pod":{"name":"a/b","namespace":"n","serviceAccount":"s"}})",
+            "letters"},
+        Bad{R"({"op":"enroll","pod":{"name":"a","namespace":"n","serviceAccount":"s"}})", "kind"},
+        Bad{R"({"op":"enroll","force":1})", "force is not true or false"},
+        Bad{R"({"op":"withdraw","netns":{"kind":"x"}})", "kind"}));
+
+TEST(AgentJson, DamagedTablesNameTheEntry) {
+  EXPECT_THAT(decode_table(R"({"version":2})").error().detail, HasSubstr("version"));
+  EXPECT_THAT(decode_table(R"({"version":1,"enrolments":[{"inode":"x"}]})").error().detail,
+              HasSubstr("enrolments[0]: inode"));
+}
+
+}  // namespace
+}  // namespace culvert::host

@@ -1,0 +1,241 @@
+// The agent's end of ZDS against a scripted daemon.
+#include "culvert/host/zds_server.hpp"
+
+#include "culvert/host/netns.hpp"
+#include "host/fake_daemon.hpp"
+#include "host/temporary.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <future>
+
+namespace culvert::host::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+class ZdsServerTest : public ::testing::Test {
+ protected:
+  ZdsServerTest() {
+    options_.path = directory_ / "run/zds.sock";
+    options_.accept_interval = 1ms;
+    options_.retry_first = 1ms;
+    options_.retry_limit = 4ms;
+  }
+  void start(const std::vector<std::string>& uids = {}) {
+    std::vector<RestoredPod> pods;
+    for (const auto& uid : uids) pods.push_back({pod(uid), netns()});
+    auto started = ZdsServer::start(options_, std::move(pods));
+    ASSERT_TRUE(started) << started.error().detail;
+    server_ = std::move(*started);
+  }
+  // Any file will do: the server passes on what it is given.
+  static UniqueFd netns() { return UniqueFd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)); }
+  static PodInfo pod(const std::string& uid) { return {uid, "web-0", "shop", "web"}; }
+  std::future<Result<void>> add(const std::string& uid) {
+    return std::async(std::launch::async, [this, uid] { return server_->add(pod(uid), netns()); });
+  }
+  std::future<Result<void>> del(const std::string& uid) {
+    return std::async(std::launch::async, [this, uid] { return server_->del(uid); });
+  }
+
+  TemporaryDirectory directory_;
+  ZdsServerOptions options_;
+  std::unique_ptr<ZdsServer> server_;
+};
+
+TEST_F(ZdsServerTest, MakesAPrivateSocketInAPublicDirectory) {
+  start();
+  struct stat info{};
+  ASSERT_EQ(::stat(options_.path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  ASSERT_EQ(::stat((directory_ / "run").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0755U);
+  server_.reset();
+  EXPECT_NE(::stat(options_.path.c_str(), &info), 0);
+}
+
+TEST_F(ZdsServerTest, ReplacesOnlyASocketNobodyAnswersOn) {
+  start();
+  const auto second = ZdsServer::start(options_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::invalid);
+  EXPECT_THAT(second.error().detail, HasSubstr(options_.path));
+  server_.reset();
+
+  options_.path = directory_ / "stale.sock";
+  ASSERT_EQ(std::system(("python3 -c \"import socket;s=socket.socket(socket.AF_UNIX,socket.SOCK_"
+                         "SEQPACKET);s.bind('" +
+                         options_.path + "')\"")
+                            .c_str()),
+            0);
+  start();
+}
+
+TEST_F(ZdsServerTest, RefusesAPathThatIsNoSocket) {
+  options_.path = directory_ / "file";
+  ASSERT_EQ(std::system(("touch " + options_.path).c_str()), 0);
+  EXPECT_EQ(ZdsServer::start(options_).error().code, Errc::invalid);
+}
+
+TEST_F(ZdsServerTest, SendsTheSnapshotOneByOne) {
+  start({"a", "b"});
+  FakeDaemon daemon(options_.path);
+  auto first = daemon.receive();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->summary(), "add a");
+  EXPECT_EQ(first->descriptors, 1);
+  EXPECT_EQ(netns_id(first->netns.get()).value(), Netns::current()->id());
+  EXPECT_EQ(first->request.add().workload_info().name(), "web-0");
+  EXPECT_EQ(first->request.add().workload_info().namespace_(), "shop");
+  EXPECT_EQ(first->request.add().workload_info().service_account(), "web");
+  daemon.ack();
+  EXPECT_EQ(daemon.serve(), "add b");
+  const auto last = daemon.receive();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->summary(), "snapshot");
+  EXPECT_EQ(last->descriptors, 0);
+  EXPECT_FALSE(server_->wait_for_daemon(0ms));
+  daemon.ack();
+  EXPECT_TRUE(server_->wait_for_daemon(5s));
+  ASSERT_EQ(server_->pods().size(), 2U);
+  EXPECT_TRUE(server_->pods()[0].up);
+}
+
+TEST_F(ZdsServerTest, AddsAndDeletesAfterTheSnapshot) {
+  start();
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  auto added = add("a");
+  EXPECT_EQ(daemon.serve(), "add a");
+  EXPECT_TRUE(added.get());
+  auto deleted = del("a");
+  EXPECT_EQ(daemon.serve(), "del a");
+  EXPECT_TRUE(deleted.get());
+  EXPECT_TRUE(server_->pods().empty());
+}
+
+TEST_F(ZdsServerTest, SaysWhenNoDaemonIsThereAndRemembersThePod) {
+  start();
+  const auto added = server_->add(pod("a"), netns());
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, Errc::unavailable);
+  EXPECT_THAT(added.error().detail, HasSubstr("INPOD_UDS"));
+  EXPECT_TRUE(server_->del("unknown"));
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "add a");
+}
+
+TEST_F(ZdsServerTest, RetriesARefusedAddUntilItIsTaken) {
+  start();
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  auto added = add("a");
+  EXPECT_EQ(daemon.serve("port in use"), "add a");
+  const auto refused = added.get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::refused);
+  EXPECT_EQ(refused.error().detail, "port in use");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(daemon.serve("port in use"), "add a");
+  EXPECT_EQ(daemon.serve(), "add a");
+  auto deleted = del("a");
+  EXPECT_EQ(daemon.serve(), "del a");
+  EXPECT_TRUE(deleted.get());
+}
+
+TEST_F(ZdsServerTest, ARefusalInTheSnapshotDoesNotStopIt) {
+  start({"a", "b"});
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve("no"), "add a");
+  EXPECT_EQ(daemon.serve(), "add b");
+}
+
+TEST_F(ZdsServerTest, AddsToTheNewestAndDeletesFromAll) {
+  start();
+  FakeDaemon older(options_.path);
+  EXPECT_EQ(older.serve(), "snapshot");
+  FakeDaemon newer(options_.path);
+  EXPECT_EQ(newer.serve(), "snapshot");
+  auto added = add("a");
+  EXPECT_EQ(newer.serve(), "add a");
+  EXPECT_TRUE(added.get());
+  auto deleted = del("a");
+  EXPECT_EQ(older.serve(), "del a");
+  EXPECT_EQ(newer.serve(), "del a");
+  EXPECT_TRUE(deleted.get());
+}
+
+TEST_F(ZdsServerTest, FallsBackToTheOlderWhenTheNewestGoes) {
+  start();
+  FakeDaemon older(options_.path);
+  EXPECT_EQ(older.serve(), "snapshot");
+  {
+    FakeDaemon newer(options_.path);
+    EXPECT_EQ(newer.serve(), "snapshot");
+    EXPECT_EQ(server_->daemons(), 2U);
+  }
+  while (server_->daemons() != 1) std::this_thread::yield();
+  auto added = add("a");
+  EXPECT_EQ(older.serve(), "add a");
+  EXPECT_TRUE(added.get());
+}
+
+TEST_F(ZdsServerTest, EndsASessionWithoutHello) {
+  options_.hello_timeout = 10ms;
+  start();
+  FakeDaemon silent(options_.path, false);
+  EXPECT_TRUE(silent.closed_by_peer());
+}
+
+TEST_F(ZdsServerTest, EndsASessionWithABadHello) {
+  start();
+  for (const auto& packet :
+       {std::string("junk\xff\xff"), std::string("\x08\x07"), std::string(2000, 'x')}) {
+    FakeDaemon odd(options_.path, false);
+    odd.send_raw(packet);
+    EXPECT_TRUE(odd.closed_by_peer());
+  }
+}
+
+TEST_F(ZdsServerTest, EndsASessionThatSpeaksUnasked) {
+  start();
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  EXPECT_TRUE(server_->wait_for_daemon(5s));
+  daemon.ack();
+  EXPECT_TRUE(daemon.closed_by_peer());
+}
+
+TEST_F(ZdsServerTest, EndsASessionWhoseAckIsLate) {
+  options_.ack_timeout = 10ms;
+  start();
+  FakeDaemon daemon(options_.path);
+  ASSERT_TRUE(daemon.receive());
+  EXPECT_TRUE(daemon.closed_by_peer());
+}
+
+TEST_F(ZdsServerTest, AnswersWaitersWhenTheDaemonDies) {
+  start();
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  auto added = add("a");
+  ASSERT_TRUE(daemon.receive());
+  daemon.close();
+  EXPECT_FALSE(added.get());
+  FakeDaemon next(options_.path);
+  EXPECT_EQ(next.serve(), "add a");
+}
+
+TEST_F(ZdsServerTest, EndsWhileADaemonIsSilent) {
+  start();
+  FakeDaemon daemon(options_.path);
+  ASSERT_TRUE(daemon.receive());
+  server_.reset();
+  EXPECT_TRUE(daemon.closed_by_peer());
+}
+
+}  // namespace
+}  // namespace culvert::host::testing
