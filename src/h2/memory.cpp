@@ -39,12 +39,16 @@ void* Memory::resize(void* old, std::size_t size) {
   auto* const own = std::malloc(size);  // nghttp2 does not resize chunks today
   if (own == nullptr) return nullptr;
   std::memcpy(own, frame(), std::min(size, lent_size_));
-  release(old);
+  take_back();
   return own;
 }
 
 void Memory::release(void* pointer) {
-  if (pointer != frame()) return std::free(pointer);
+  if (pointer == frame()) return take_back();
+  std::free(pointer);
+}
+
+void Memory::take_back() {
   if (--lent_ == 0) lent_size_ = 0;
 }
 

@@ -60,6 +60,7 @@ class Memory {
   std::uint8_t* frame() const { return buffer_.bytes_.get() + kHeadroom; }
   void* resize(void* old, std::size_t size);
   void release(void* pointer);
+  void take_back();
 
   FrameBuffer& buffer_;
   std::size_t lent_ = 0;       // chunks that point at frame()

@@ -61,7 +61,7 @@ class Echo final : public Stream {
 
 class Owner final : public SessionEvents {
  public:
-  explicit Owner(Role role) : session_(role, Settings::defaults(role), *this, buffer_) {}
+  explicit Owner(Role role) : session_(role, Settings::defaults(role), *this, buffer()) {}
 
   Stream* on_request(const Request& request) override {
     check(request.id > 0);
@@ -103,7 +103,10 @@ class Owner final : public SessionEvents {
     return *streams_.back();
   }
 
-  FrameBuffer buffer_;
+  static FrameBuffer& buffer() {  // one for all runs: making it costs more than a run
+    static FrameBuffer shared;
+    return shared;
+  }
   std::vector<std::unique_ptr<Echo>> streams_;
   Session session_;
 };
