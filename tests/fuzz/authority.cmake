@@ -1,0 +1,1 @@
+culvert_fuzz(authority SOURCES authority_fuzz.cpp USES state)

@@ -1,0 +1,1 @@
+culvert_fuzz(local_yaml SOURCES local_yaml_fuzz.cpp USES control_local)
