@@ -138,7 +138,8 @@ std::string to_json(const Options& options) {
 
 std::string describe(const Options& options) {
   std::string out;
-  for (const auto& [key, value] : document(options).items())
+  const json all = document(options);  // items() refers to it
+  for (const auto& [key, value] : all.items())
     out.append(key).append(": ").append(value.dump(-1, ' ', false, kReplace)).append("\n");
   return out;
 }
