@@ -1,9 +1,7 @@
 // The sending half of a tunnel.
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "culvert/hbone/tunnel.hpp"
 
@@ -11,29 +9,9 @@ namespace culvert::hbone {
 
 namespace {
 
-// Small frames of one turn share a record: HEADERS, WINDOW_UPDATEs and short DATA go out together.
-constexpr std::size_t kGather = tls::Channel::kMaxPlaintext;
-constexpr std::size_t kSmallFrame = 4096;
 // What one turn may send before others get their turn.
 constexpr std::size_t kBudget = 1U << 20;
-
-// A plaintext record in the making.
-class Gather {
- public:
-  bool fits(Bytes frame) const {
-    return frame.size() <= kSmallFrame && used_ + frame.size() <= kGather;
-  }
-  void add(Bytes frame) {
-    std::memcpy(bytes_.data() + used_, frame.data(), frame.size());
-    used_ += frame.size();
-  }
-  Bytes take() { return Bytes(bytes_).first(std::exchange(used_, 0)); }
-  bool empty() const { return used_ == 0; }
-
- private:
-  std::array<std::uint8_t, kGather> bytes_;
-  std::size_t used_ = 0;
-};
+constexpr std::size_t kFrameHeader = 9;  // RFC 9113 section 4.1
 
 }  // namespace
 
@@ -67,40 +45,25 @@ bool Tunnel::send_pending() {
   return true;
 }
 
-// Sealed bytes of as many frames as the output buffer surely holds.
+// Sealed bytes of as many frames as the output buffer surely holds. The session hands out small
+// frames together, so each piece is worth records of its own.
 std::size_t Tunnel::fill() {
   const MutableBytes out = context_.worker.scratch().output();
-  // One frame of the largest size and a full gather buffer must still find room.
-  const std::size_t reserve =
-      tls::Channel::sealed_size(context_.settings.client.max_send_frame + 9 + kGather) +
-      tls::Channel::kMaxOverhead + tls::Channel::kMaxControl;
-  const std::size_t limit = out.size() > reserve ? out.size() - reserve : 1;
-  static thread_local Gather gather;
+  // The largest piece: one DATA frame with small ones gathered in front of it.
+  const std::size_t reserve = tls::Channel::sealed_size(context_.settings.client.max_send_frame +
+                                                        tls::Channel::kMaxPlaintext + kFrameHeader);
+  const std::size_t limit = out.size() - reserve;
   std::size_t used = 0;
-  bool failed = false;
-  const auto seal = [&](Bytes plaintext) {
-    auto n = channel_->seal(plaintext, out.subspan(used));
-    if (n) used += *n;
-    failed = failed || !n;
-  };
-  if (channel_->has_control()) seal({});
-  while (!failed && used < limit) {
-    const Bytes frame = session_.next();
-    if (frame.empty()) break;
-    if (gather.fits(frame)) {
-      gather.add(frame);
-      continue;
-    }
-    if (!gather.empty()) seal(gather.take());
-    if (gather.fits(frame)) {
-      gather.add(frame);
-    } else if (!failed) {
-      seal(frame);
-    }
+  if (channel_->has_control()) {
+    if (auto n = channel_->seal({}, out)) used += *n;
   }
-  if (!gather.empty()) seal(gather.take());
-  // The channel refuses plaintext only once it has ended: what it still wanted to say is in `out`.
-  if (failed && used == 0) peer_ended_ = true;
+  while (used <= limit) {
+    const Bytes frames = session_.next();
+    if (frames.empty()) break;
+    auto n = channel_->seal(frames, out.subspan(used));
+    if (!n) break;  // sending has ended: what there was to say is in `out` already
+    used += *n;
+  }
   return used;
 }
 

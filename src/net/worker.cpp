@@ -10,6 +10,10 @@
 
 namespace culvert::net {
 
+namespace {
+constexpr int kLongestWait = 60'000;  // milliseconds; only a bound that fits an int
+}
+
 Scratch::Scratch()
     : input_(new std::uint8_t[kInput]),
       plaintext_(new std::uint8_t[kInput]),
@@ -58,20 +62,19 @@ void Worker::stop() {
 
 void Worker::run() {
   thread_id_ = std::this_thread::get_id();
-  while (!stopping_.load(std::memory_order_relaxed)) turn();
+  while (!stopping_.load(std::memory_order_relaxed)) turn(kLongestWait);
 }
 
 void Worker::run_until(const std::function<bool()>& done) {
   thread_id_ = std::this_thread::get_id();
-  while (!done()) turn();
+  while (!done()) turn(10);  // what makes it done need not wake us
 }
 
-void Worker::turn() {
+void Worker::turn(int longest_wait_ms) {
   // Whoever posts after this line rings; whoever posted before it is seen by settle().
   sleeping_.store(true);
   settle();
-  const int wait = timeout();
-  readiness_.wait(wait);
+  readiness_.wait(std::min(timeout(), longest_wait_ms));
   sleeping_.store(false, std::memory_order_relaxed);
   now_ = Clock::now();
   timers_.expire(now_);
@@ -102,9 +105,9 @@ void Worker::settle() {
 int Worker::timeout() const {
   if (!bursts_.empty() || !turn_end_.empty()) return 0;
   const auto next = timers_.next();
-  if (!next) return -1;
+  if (!next) return kLongestWait;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
-  return static_cast<int>(std::clamp<long long>(left, 0, 60'000));
+  return static_cast<int>(std::clamp<long long>(left, 0, kLongestWait));
 }
 
 void Worker::wake() {

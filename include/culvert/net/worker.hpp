@@ -103,7 +103,7 @@ class Worker {
 
  private:
   void run();
-  void turn();
+  void turn(int longest_wait_ms);
   void settle();
   int timeout() const;
   void wake();

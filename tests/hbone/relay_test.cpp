@@ -1,0 +1,146 @@
+// Bytes from an application through a tunnel to another one, and every way that ends.
+#include "culvert/net/socket.hpp"
+#include "hbone/mesh_pair.hpp"
+
+namespace culvert::hbone {
+namespace {
+
+using testing::MeshPair;
+using testing::Side;
+
+class RelayTest : public MeshPair {
+ protected:
+  // Sends all of `data` from one side's application and returns what the other side's got.
+  std::string pump(Side& from, Side& to, const std::string& data) {
+    std::string received;
+    std::size_t sent = 0;
+    run_until([&] {
+      const auto n =
+          ::send(from.pair.app.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+      received += read_all(to.pair.app);
+      return received.size() >= data.size();
+    });
+    return received;
+  }
+};
+
+TEST_F(RelayTest, CarriesBytesBothWaysAndCountsThem) {
+  auto [client, server] = open_both();
+  EXPECT_EQ(pump(*client, *server, "hello"), "hello");
+  EXPECT_EQ(pump(*server, *client, "world!"), "world!");
+  EXPECT_EQ(client->to_tunnel.load(), 5U);
+  EXPECT_EQ(client->to_app.load(), 6U);
+  EXPECT_EQ(server->to_app.load(), 5U);
+  EXPECT_EQ(requests, std::vector<std::string>{"10.0.0.9:80"});
+}
+
+TEST_F(RelayTest, CarriesMegabytesUnchanged) {
+  auto [client, server] = open_both();
+  std::string data(8 << 20, '\0');
+  Random random(1);
+  for (auto& c : data) c = static_cast<char>(random.next());
+  EXPECT_TRUE(pump(*client, *server, data) == data);
+  EXPECT_TRUE(pump(*server, *client, data) == data);
+}
+
+TEST_F(RelayTest, HalfClosesBothWays) {
+  auto [client, server] = open_both();
+  ASSERT_EQ(::shutdown(client->pair.app.get(), SHUT_WR), 0);
+  run_until([&, s = server] { return at_eof(s->pair.app); });
+  EXPECT_EQ(pump(*server, *client, "still here"), "still here");
+  ASSERT_EQ(::shutdown(server->pair.app.get(), SHUT_WR), 0);
+  run_until([&, c = client, s = server] { return c->ended && s->ended; });
+  EXPECT_TRUE(at_eof(client->pair.app));
+  EXPECT_FALSE(client->error.has_value());
+  EXPECT_FALSE(server->error.has_value());
+}
+
+TEST_F(RelayTest, DeliversWhatCameBeforeTheEnd) {
+  auto [client, server] = open_both();
+  const std::string data(1 << 20, 'x');
+  std::size_t sent = 0;
+  run_until([&, c = client] {
+    const auto n = ::send(c->pair.app.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+    if (n > 0) sent += static_cast<std::size_t>(n);
+    return sent == data.size();
+  });
+  client->pair.app.reset();  // both directions, at once
+  std::string received;
+  run_until([&, s = server] {
+    received += read_all(s->pair.app);
+    return received.size() == data.size() && at_eof(s->pair.app);
+  });
+}
+
+TEST_F(RelayTest, AnApplicationThatLeavesEndsTheOtherSide) {
+  auto [client, server] = open_both();
+  server->pair.app.reset();
+  pump(*client, *client, "");
+  std::size_t tries = 0;
+  run_until([&, c = client] {
+    ::send(c->pair.app.get(), "x", 1, MSG_NOSIGNAL);
+    ++tries;
+    return c->ended;
+  });
+  EXPECT_FALSE(client->error.has_value());
+}
+
+TEST_F(RelayTest, AStalledReaderDoesNotHoldUpItsNeighbour) {
+  auto [stalled, nobody_reads] = open_both();
+  auto [client, server] = open_both();
+  ASSERT_EQ(pool->tunnels(), 1U);
+  const std::string block(1 << 16, 'z');
+  // Until neither windows nor sockets take any more.
+  int refused = 0;
+  run_until([&, s = stalled] {
+    refused =
+        ::send(s->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL) < 0 ? refused + 1 : 0;
+    return refused > 50;
+  });
+  EXPECT_EQ(pump(*client, *server, "quick"), "quick");
+  EXPECT_EQ(pump(*server, *client, "answer"), "answer");
+  (void)nobody_reads;
+}
+
+TEST_F(RelayTest, AbortedStreamsLeaveTheirWindowToOthers) {
+  const std::string block(1 << 16, 'z');
+  for (int i = 0; i < 40; ++i) {
+    auto [client, server] = open_both();
+    for (int k = 0; k < 8; ++k) {
+      ::send(client->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+      run_until([n = 0]() mutable { return ++n > 2; });
+    }
+    server->relay.cut(fail(Errc::denied, "test"));
+    run_until([&, c = client, s = server] { return c->ended && s->ended; });
+  }
+  auto [client, server] = open_both();
+  ASSERT_EQ(pool->tunnels(), 1U);
+  const std::string data(24 << 20, 'd');  // more than the connection's window
+  EXPECT_TRUE(pump(*client, *server, data) == data);
+}
+
+TEST_F(RelayTest, CutsBothSidesAndSaysWhy) {
+  auto [client, server] = open_both();
+  server->relay.cut(fail(Errc::denied, "policy change"));
+  run_until([&, c = client, s = server] { return c->ended && s->ended; });
+  ASSERT_TRUE(server->error.has_value());
+  EXPECT_EQ(server->error->detail, "policy change");
+}
+
+TEST_F(RelayTest, ALostTunnelEndsItsStreams) {
+  auto [client, server] = open_both();
+  server_tunnels.front()->cut(h2::ErrorCode::cancel, fail(Errc::cancelled, "test"));
+  run_until([&, c = client, s = server] { return c->ended && s->ended; });
+}
+
+TEST_F(RelayTest, TellsTheStatusOfARefusal) {
+  refuse_with = 401;
+  Side& client = open();
+  run_until([&] { return client.ended; });
+  ASSERT_TRUE(client.answer->has_value());
+  EXPECT_EQ((*client.answer)->status, 401);
+}
+
+}  // namespace
+}  // namespace culvert::hbone
