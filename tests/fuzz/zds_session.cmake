@@ -1,0 +1,1 @@
+culvert_fuzz(zds_session SOURCES zds_session_fuzz.cpp USES control_zds)
