@@ -2,7 +2,9 @@
 
 #include "control/server/header.hpp"
 #include "control/server/trust.hpp"
+#include "culvert/base/log.hpp"
 
+#include <grpc/support/log.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -10,11 +12,23 @@
 
 #include <algorithm>
 #include <functional>
+#include <mutex>
 
 namespace culvert::control {
 namespace {
 
 namespace tls = grpc::experimental;
+
+log::Target target("grpc");
+
+// What gRPC has to say goes where everything else goes. Its errors are details of failures that
+// the callers report themselves, so they are no errors here.
+void write_grpc_line(gpr_log_func_args* args) { log::debug(target, args->message); }
+
+void adopt_grpc_log() {
+  static std::once_flag once;
+  std::call_once(once, [] { gpr_set_log_function(write_grpc_line); });
+}
 
 // Accepts a chain-verified certificate that carries the dialled host or the alternative name. (An
 // own verifier, because gRPC's can only replace the name, not add one.)
@@ -81,6 +95,7 @@ grpc::ChannelArguments arguments() {
 }  // namespace
 
 Result<Dialer> Dialer::make(ServerOptions options) {
+  adopt_grpc_log();
   auto endpoint = Endpoint::parse(options.address);
   if (!endpoint) return endpoint.error();
   for (auto& [name, value] : options.headers) {
