@@ -76,11 +76,12 @@ void XdsStream::OnWriteDone(bool ok) {
 }
 
 void XdsStream::OnDone(const grpc::Status& status) {
-  const auto self = std::move(self_);
-  gate_->post([self, status] {
+  const auto gate = gate_;
+  // May destroy this, and with it the channel, before the gate is told that nothing is left.
+  gate->post([self = std::move(self_), status] {
     if (!self->cancelled_) self->events_.ended(status);
   });
-  gate_->end();
+  gate->end();
 }
 
 }  // namespace culvert::control
