@@ -61,6 +61,7 @@ void DeltaSession::unsubscribe(const std::string& name) {
 // What the client unsubscribed from it has dropped itself; a removal later would be noise.
 void DeltaSession::forget_unwanted() {
   if (wildcard_) return;
+  last_.reset();  // what it dropped may be wanted under another name
   std::erase_if(known_, [&](const auto& entry) { return !names_.contains(entry.first); });
 }
 

@@ -230,6 +230,19 @@ TEST(DeltaSession, ForgetsWhatIsUnsubscribed) {
   EXPECT_THAT(response->removed, IsEmpty());
 }
 
+TEST(DeltaSession, SendsAgainWhatIsStillWantedUnderAnAlias) {
+  DeltaSession session;
+  const auto set = set_of({{"a", "1", {"net/10.0.0.1"}}});
+  session.on_request(subscribe({"a", "net/10.0.0.1"}));
+  session.next(set);
+  auto drop = request();
+  drop.unsubscribe = {"a"};
+  session.on_request(drop);
+  const auto response = session.next(set);
+  ASSERT_TRUE(response);
+  EXPECT_THAT(names(*response), ElementsAre("a"));
+}
+
 TEST(DeltaSession, NameBesideWildcardIsAnsweredAtOnce) {
   DeltaSession session;
   const auto set = set_of({{"a", "1"}, {"b", "1"}});

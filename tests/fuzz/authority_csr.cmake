@@ -1,0 +1,1 @@
+culvert_fuzz(authority_csr SOURCES authority_csr_fuzz.cpp USES authority)

@@ -1,0 +1,1 @@
+culvert_fuzz(authority_delta SOURCES authority_delta_fuzz.cpp USES authority)
