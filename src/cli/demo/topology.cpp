@@ -39,13 +39,18 @@ Result<void> ip(const std::vector<std::string>& options, const std::string& comm
   return fail(code, "ip: " + finished->output);
 }
 
-Result<void> forward(const Place& place) {
+// Everybody forwards, and addresses are usable at once: no link has duplicates to detect.
+Result<void> set_up_kernel(const Place& place) {
   return host::run_in_netns(place.fd(), []() -> Result<void> {
-    for (const auto* file :
-         {"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"}) {
+    constexpr std::pair<const char*, const char*> kSettings[] = {
+        {"/proc/sys/net/ipv4/ip_forward", "1"},
+        {"/proc/sys/net/ipv6/conf/all/forwarding", "1"},
+        {"/proc/sys/net/ipv6/conf/all/accept_dad", "0"},
+        {"/proc/sys/net/ipv6/conf/default/accept_dad", "0"}};
+    for (const auto& [file, value] : kSettings) {
       FILE* setting = std::fopen(file, "we");
       if (setting == nullptr) return fail_errno(file, errno);
-      std::fputs("1", setting);
+      std::fputs(value, setting);
       std::fclose(setting);
     }
     return {};
@@ -66,10 +71,10 @@ Result<void> join_node(const Place& wire, const Place& node, const std::string& 
   done =
       ip({"-n", node.netns}, "addr add " + v4 + "2/24 dev eth0\naddr add " + v6 +
                                  "2/64 dev eth0 nodad\nlink set eth0 up\nroute add default via " +
-                                 v4 + "1\n-6 route add default via " + v6 + "1\n");
+                                 v4 + "1\nroute add ::/0 via " + v6 + "1\n");
   if (!done) return done;
   return ip({"-n", wire.netns}, "route add 198.18." + pods + ".0/24 via " + v4 +
-                                    "2\n-6 route add 2001:2:0:" + pods + "::/64 via " + v6 + "2\n");
+                                    "2\nroute add 2001:2:0:" + pods + "::/64 via " + v6 + "2\n");
 }
 
 // A pod behind its node, as a Kubernetes network plugin does it: host routes over a veth pair.
@@ -80,13 +85,13 @@ Result<void> join_pod(const Place& node, const Place& pod, const std::string& ne
                  "link add pod0 type veth peer name eth0 netns " + pod.netns + "\naddr add " +
                      gateway4 + "/32 dev pod0\naddr add " + gateway6 +
                      "/128 dev pod0 nodad\nlink set pod0 up\nroute add " + pod.v4.to_string() +
-                     "/32 dev pod0\n-6 route add " + pod.v6.to_string() + "/128 dev pod0\n");
+                     "/32 dev pod0\nroute add " + pod.v6.to_string() + "/128 dev pod0\n");
   if (!done) return done;
   return ip({"-n", pod.netns},
             "addr add " + pod.v4.to_string() + "/32 dev eth0\naddr add " + pod.v6.to_string() +
                 "/128 dev eth0 nodad\nlink set eth0 up\n" + "route add " + gateway4 +
-                "/32 dev eth0\nroute add default via " + gateway4 + "\n-6 route add " + gateway6 +
-                "/128 dev eth0\n-6 route add default via " + gateway6 + "\n");
+                "/32 dev eth0\nroute add default via " + gateway4 + "\nroute add " + gateway6 +
+                "/128 dev eth0\nroute add ::/0 via " + gateway6 + "\n");
 }
 
 Result<Place> make_place(const Plan& plan) {
@@ -126,8 +131,8 @@ Result<Topology> Topology::make() {
     topology.places_.push_back(std::move(*place));
   }
   const auto& t = topology;
-  for (const auto* place : {&t.wire(), &t.node_a(), &t.node_b()})
-    if (auto done = forward(*place); !done) return done.error();
+  for (const auto& place : t.places_)
+    if (auto done = set_up_kernel(place); !done) return done.error();
   if (auto done = join_node(t.wire(), t.node_a(), "10", "1"); !done) return done.error();
   if (auto done = join_node(t.wire(), t.node_b(), "20", "2"); !done) return done.error();
   if (auto done = join_pod(t.node_a(), t.client(), "1"); !done) return done.error();
