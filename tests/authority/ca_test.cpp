@@ -16,18 +16,18 @@ constexpr const char* kUri = "spiffe://cluster.local/ns/shop/sa/cart";
 
 CertificateAuthority make_ca() {
   const auto root = CertificateAuthority::make_root("cluster.local", kNow);
-  return std::move(*CertificateAuthority::open(*root, kNow));
+  return *CertificateAuthority::open(*root, kNow);
 }
 
 CertPtr issue(const CertificateAuthority& ca, std::chrono::seconds ttl, WallTime now = kNow) {
   const auto request = read_signing_request(make_request({.uris = {kUri}}));
   const auto leaf = ca.issue(*request, *Identity::parse(kUri), ttl, now);
-  return std::move(*cert_from_pem(*leaf));
+  return *cert_from_pem(*leaf);
 }
 
 // OpenSSL's verdict on `leaf` below `root` at `when`, for a TLS peer of that role.
 int verdict(X509& leaf, const std::string& root_pem, WallTime when, int purpose) {
-  const auto root = std::move(*cert_from_pem(root_pem));
+  const auto root = *cert_from_pem(root_pem);
   const std::unique_ptr<X509_STORE, OpensslFree<X509_STORE_free>> store(X509_STORE_new());
   X509_STORE_add_cert(store.get(), root.get());
   const std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX_free>> context(
@@ -94,7 +94,7 @@ TEST(CertificateAuthority, ServingCertificateHasNamesAndAddresses) {
   const auto ca = make_ca();
   const auto made = ca.issue_serving({"localhost", "127.0.0.1", "::1"}, kNow);
   ASSERT_TRUE(made) << made.error().detail;
-  const auto cert = std::move(*cert_from_pem(made->cert));
+  const auto cert = *cert_from_pem(made->cert);
   EXPECT_EQ(X509_check_host(cert.get(), "localhost", 0, 0, nullptr), 1);
   EXPECT_EQ(X509_check_ip_asc(cert.get(), "127.0.0.1", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(cert.get(), "::1", 0), 1);
@@ -107,7 +107,7 @@ TEST(CertificateAuthority, ServingCertificateHasNamesAndAddresses) {
 TEST(CertificateAuthority, CommaInANameAddsNoOtherName) {
   const auto made = make_ca().issue_serving({"a,DNS:evil"}, kNow);
   ASSERT_TRUE(made);
-  const auto cert = std::move(*cert_from_pem(made->cert));
+  const auto cert = *cert_from_pem(made->cert);
   EXPECT_EQ(X509_check_host(cert.get(), "evil", 0, 0, nullptr), 0);
 }
 

@@ -254,8 +254,8 @@ TEST_F(ControlPlaneTest, IssuesACertificateThatTheRootVerifies) {
   ASSERT_TRUE(status.ok()) << status.error_message();
   ASSERT_EQ(response.cert_chain_size(), 2);
   EXPECT_EQ(response.cert_chain(1), *read_file(plane_->root_certificate()));
-  const auto leaf = std::move(*cert_from_pem(response.cert_chain(0)));
-  const auto root = std::move(*cert_from_pem(response.cert_chain(1)));
+  const auto leaf = *cert_from_pem(response.cert_chain(0));
+  const auto root = *cert_from_pem(response.cert_chain(1));
   EXPECT_EQ(X509_verify(leaf.get(), X509_get0_pubkey(root.get())), 1);
   EXPECT_LE(*not_after(*leaf), WallClock::now() + 600s);
   EXPECT_GT(*not_after(*leaf), WallClock::now() + 500s);
@@ -268,7 +268,7 @@ TEST_F(ControlPlaneTest, BoundsTheLifeOfACertificate) {
                                    std::numeric_limits<std::int64_t>::max()}) {
     auth::IstioCertificateResponse response;
     ASSERT_TRUE(create("all-powers", make_request({.uris = {kCart}}), "", &response, asked).ok());
-    const auto leaf = std::move(*cert_from_pem(response.cert_chain(0)));
+    const auto leaf = *cert_from_pem(response.cert_chain(0));
     EXPECT_LE(*not_after(*leaf), WallClock::now() + 60s) << asked;
     EXPECT_GT(*not_after(*leaf), WallClock::now() + 30s) << asked;
   }

@@ -19,7 +19,7 @@ struct Given {
 Set set_of(const std::vector<Given>& given) {
   std::vector<Resource> resources;
   for (const auto& one : given) resources.emplace_back(one.name, one.aliases, one.body);
-  return std::make_shared<const ResourceSet>(std::move(*ResourceSet::make(std::move(resources))));
+  return std::make_shared<const ResourceSet>(*ResourceSet::make(std::move(resources)));
 }
 
 std::string version_of(const std::string& body) { return Resource("x", {}, body).version; }

@@ -25,7 +25,7 @@ constexpr const char* kMesh =
 
 Realm make_realm() {
   const auto root = *CertificateAuthority::make_root("cluster.local", kNow);
-  return Realm(std::move(*CertificateAuthority::open(root, kNow)), "cluster.local", 1h);
+  return Realm(*CertificateAuthority::open(root, kNow), "cluster.local", 1h);
 }
 
 TEST(Realm, KeepsTheEarlierMeshWhenTheFileIsBad) {

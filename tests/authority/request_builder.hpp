@@ -23,9 +23,9 @@ inline std::string make_request(const RequestOptions& options) {
   const auto must = [](bool ok) {
     if (!ok) ::abort();
   };
-  KeyPtr key = options.weak_rsa_bits != 0 ? KeyPtr(EVP_RSA_gen(options.weak_rsa_bits))
-                                          : std::move(*make_key());
-  const KeyPtr other = std::move(*make_key());
+  KeyPtr key =
+      options.weak_rsa_bits != 0 ? KeyPtr(EVP_RSA_gen(options.weak_rsa_bits)) : *make_key();
+  const KeyPtr other = *make_key();
   const std::unique_ptr<X509_REQ, OpensslFree<X509_REQ_free>> request(X509_REQ_new());
   must(X509_REQ_set_pubkey(request.get(), key.get()) == 1);
   if (!options.uris.empty()) {

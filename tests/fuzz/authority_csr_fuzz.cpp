@@ -28,7 +28,7 @@ std::string pem_of_der(std::string_view der) {
 }
 
 std::string signed_request(std::string_view san) {
-  static const KeyPtr key = std::move(*make_key());
+  static const KeyPtr key = *make_key();
   const std::unique_ptr<X509_REQ, OpensslFree<X509_REQ_free>> request(X509_REQ_new());
   X509_REQ_set_pubkey(request.get(), key.get());
   const std::unique_ptr<ASN1_OCTET_STRING, OpensslFree<ASN1_OCTET_STRING_free>> value(
@@ -51,8 +51,8 @@ std::string signed_request(std::string_view san) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const auto ca = std::move(
-      *CertificateAuthority::open(*CertificateAuthority::make_root("cluster.local", kNow), kNow));
+  static const auto ca =
+      *CertificateAuthority::open(*CertificateAuthority::make_root("cluster.local", kNow), kNow);
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
   const auto request = read_signing_request(data[0] % 3 == 0   ? std::string(rest)

@@ -47,7 +47,7 @@ class Mesh {
     std::vector<Resource> resources;
     for (const auto& [key, value] : given_)
       resources.emplace_back(key, std::vector{value.first}, value.second);
-    set_ = std::make_shared<const ResourceSet>(std::move(*ResourceSet::make(std::move(resources))));
+    set_ = std::make_shared<const ResourceSet>(*ResourceSet::make(std::move(resources)));
   }
   const std::shared_ptr<const ResourceSet>& set() const { return set_; }
 
