@@ -86,6 +86,10 @@ int show_all(const Arguments& arguments, const Topology& topology, Cluster& clus
     report.check(true, "both daemons have their configuration and are ready");
     shown = Steps(cluster, report, std::chrono::seconds(arguments.fast ? 2 : 5)).run();
   }
+  if (interrupted()) {
+    report.say("interrupted: taking everything down");
+    return 130;  // as a shell reports it
+  }
   if (!shown) {
     report.check(false, shown.error().detail);
     for (auto* node : {&cluster.node_a(), &cluster.node_b()}) {
