@@ -1,0 +1,257 @@
+// A node's data plane on loopback, asked by a foreign HBONE client: what it answers, what it
+// delivers, what it ends.
+#include "culvert/proxy/node_proxy.hpp"
+
+#include <gtest/gtest.h>
+
+#include "culvert/metrics/catalog.hpp"
+#include "hbone/mesh_pair.hpp"
+
+namespace culvert::proxy {
+namespace {
+
+using hbone::testing::Side;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kServerIp = "127.0.0.3";
+
+std::uint16_t free_port() {
+  auto fd = net::listen_tcp({}, SocketAddress{IpAddress::v4_loopback(), 0}, {}, {});
+  return net::local_address(fd->get())->port;
+}
+
+state::Workload workload(std::string_view name, std::string_view ip) {
+  state::Workload made;
+  made.uid = Name("c//Pod/shop/" + std::string(name));
+  made.name = Name(name);
+  made.namespace_ = Name("shop");
+  made.service_account = Name(name);
+  made.trust_domain = Name("cluster.local");
+  made.addresses = {*IpAddress::parse(ip)};
+  made.protocol = state::Protocol::hbone;
+  return made;
+}
+
+class NodeTest : public ::testing::Test {
+ protected:
+  NodeTest() {
+    settings_.inbound_port = free_port();
+    settings_.outbound_port = free_port();
+    settings_.inbound_plaintext_port = free_port();
+    settings_.original_source = OriginalSource::off;
+    settings_.ipv6 = false;
+    settings_.workload_timeout = 200ms;
+    settings_.inbound.internal_ports.ports = {settings_.inbound_port, settings_.outbound_port,
+                                              settings_.inbound_plaintext_port};
+    app_ = *net::listen_tcp({}, SocketAddress{*IpAddress::parse(kServerIp), 0}, {}, {});
+    app_port_ = net::local_address(app_.get())->port;
+    const NodeProxy::Parts parts{store_,
+                                 source_,
+                                 catalog_.traffic(),
+                                 {&catalog_.sockets_open(metrics::Reporter::source),
+                                  &catalog_.sockets_open(metrics::Reporter::destination)}};
+    node_ = std::make_unique<NodeProxy>(settings_, hbone::TunnelSettings{}, 1, parts);
+    store_.add_listener([this](const state::Changes& changes) { node_->on_changes(changes); });
+    apply(workload("cart", kServerIp));
+    apply(workload("front", "127.0.0.1"));
+  }
+  ~NodeTest() override {
+    pool_.cut(fail(Errc::cancelled, "test ends"));
+    run_until([&] { return pool_.empty(); });
+    std::atomic<bool> drained{false};
+    node_->drain([&] { drained = true; });
+    node_->cut();
+    run_until([&] { return drained.load(); });
+  }
+
+  void apply(state::Workload one) {
+    state::Update update;
+    update.workloads.push_back(std::move(one));
+    store_.apply(std::move(update));
+  }
+  void apply(state::Policy one) {
+    state::Update update;
+    update.policies.push_back(std::move(one));
+    store_.apply(std::move(update));
+  }
+  // A DENY policy of the server's namespace for everybody with an identity.
+  static state::Policy deny_all() {
+    state::Policy policy;
+    policy.name = Name("deny");
+    policy.namespace_ = Name("shop");
+    policy.resource_name = Name("shop/deny");
+    policy.scope = state::Policy::Scope::namespace_;
+    policy.action = state::Policy::Action::deny;
+    state::Match match;
+    match.principals.push_back(state::StringMatch{state::StringMatch::Kind::presence, {}});
+    policy.rules = {state::Rule{{state::Clause{{match}}}}};
+    return policy;
+  }
+
+  Result<void> start_pod() {
+    std::atomic<bool> answered{false};
+    Result<void> result;
+    node_->start_pod("uid-1", {Name("shop"), Name("cart"), Name("cart")}, nullptr,
+                     [&](Result<void> r) {
+                       result = std::move(r);
+                       answered = true;
+                     });
+    run_until([&] { return answered.load(); });
+    return result;
+  }
+
+  static net::Async<void> connect(NodeTest* self, Side* side, std::string authority) {
+    hbone::PoolKey key;
+    key.source = {Name("cluster.local"), Name("shop"), Name("front")};
+    key.expected = {{Name("cluster.local"), Name("shop"), Name("cart")}};
+    key.destination = SocketAddress{*IpAddress::parse(kServerIp), self->settings_.inbound_port};
+    auto tunnel = co_await self->pool_.checkout(std::move(key));
+    if (!tunnel) {
+      side->answer = tunnel.error();
+      co_return;
+    }
+    auto sent = side->relay.request(**tunnel, authority, {});
+    EXPECT_TRUE(sent.has_value());
+    auto answer = co_await side->relay.response(self->worker_.now() + 5s);
+    side->answer = answer;
+    if (answer && answer->status == 200) {
+      side->start();
+    } else if (!side->relay.abandon()) {
+      side->ended = true;
+    }
+  }
+  // The status of a CONNECT to `authority`; 0 when there was none.
+  int connect(const std::string& authority) {
+    sides_.push_back(std::make_unique<Side>(worker_));
+    Side& side = *sides_.back();
+    net::spawn(worker_, connect(this, &side, authority));
+    run_until([&] { return side.answer.has_value(); });
+    return side.answer->has_value() ? (*side.answer)->status : 0;
+  }
+  std::string target() { return std::string(kServerIp) + ":" + std::to_string(app_port_); }
+
+  void run_until(const std::function<bool()>& done) {
+    const auto deadline = Clock::now() + 15s;
+    worker_.run_until([&] {
+      if (Clock::now() < deadline) return done();
+      ADD_FAILURE() << "nothing happens any more";
+      return true;
+    });
+  }
+
+  net::Worker worker_{9};
+  testing::TestCa ca_;
+  testing::FakeCertificateSource source_{ca_};
+  metrics::Catalog catalog_{"test"};
+  state::Store store_{state::LocalNode{}};
+  Settings settings_;
+  UniqueFd app_;
+  std::uint16_t app_port_ = 0;
+  std::unique_ptr<NodeProxy> node_;
+  hbone::Context context_{worker_, hbone::TunnelSettings{}, source_};
+  hbone::Pool pool_{context_, hbone::DialSettings{}};
+  std::vector<std::unique_ptr<Side>> sides_;
+};
+
+TEST_F(NodeTest, DeliversToTheApplicationAndCounts) {
+  ASSERT_TRUE(start_pod().has_value());
+  ASSERT_EQ(connect(target()), 200);
+  UniqueFd application(::accept4(app_.get(), nullptr, nullptr, SOCK_NONBLOCK));
+  ASSERT_TRUE(static_cast<bool>(application));
+  ASSERT_EQ(::send(sides_[0]->pair.app.get(), "hello", 5, 0), 5);
+  std::string received;
+  run_until([&] {
+    received += hbone::testing::MeshPair::read_all(application);
+    return received == "hello";
+  });
+  application.reset();
+  sides_[0]->pair.app.reset();
+  run_until([&] {
+    return catalog_.render().find("istio_tcp_connections_closed_total{") != std::string::npos;
+  });
+  const auto text = catalog_.render();
+  EXPECT_NE(text.find("istio_tcp_received_bytes_total{reporter=\"destination\""),
+            std::string::npos);
+  EXPECT_NE(text.find("source_principal=\"spiffe://cluster.local/ns/shop/sa/front\""),
+            std::string::npos);
+}
+
+TEST_F(NodeTest, AnswersWithTheDocumentedStatus) {
+  ASSERT_TRUE(start_pod().has_value());
+  EXPECT_EQ(connect("127.0.0.99:80"), 400);  // not this pod
+  EXPECT_EQ(connect("no port"), 400);
+  EXPECT_EQ(connect(std::string(kServerIp) + ":" + std::to_string(settings_.inbound_port)), 503);
+  app_.reset();
+  EXPECT_EQ(connect(target()), 503);  // nobody listens
+}
+
+TEST_F(NodeTest, DeniesByPolicy) {
+  apply(deny_all());
+  ASSERT_TRUE(start_pod().has_value());
+  EXPECT_EQ(connect(target()), 401);
+  EXPECT_NE(catalog_.render().find("response_flags=\"DENY\""), std::string::npos);
+}
+
+TEST_F(NodeTest, EndsConnectionsThatANewPolicyForbids) {
+  ASSERT_TRUE(start_pod().has_value());
+  ASSERT_EQ(connect(target()), 200);
+  apply(deny_all());
+  run_until([&] { return sides_[0]->ended; });
+  EXPECT_EQ(connect(target()), 401);
+}
+
+TEST_F(NodeTest, AnUnknownPodIsRefusedAfterTheWait) {
+  state::Update update;
+  update.removed_addresses = {"c//Pod/shop/cart"};
+  store_.apply(std::move(update));
+  ASSERT_TRUE(start_pod().has_value());
+  EXPECT_EQ(connect(target()), 0);
+}
+
+TEST_F(NodeTest, APodThatBecomesKnownInTimeIsServed) {
+  state::Update update;
+  update.removed_addresses = {"c//Pod/shop/cart"};
+  store_.apply(std::move(update));
+  ASSERT_TRUE(start_pod().has_value());
+  net::Timer later([&] { apply(workload("cart", kServerIp)); });
+  later.arm(worker_.timers(), Clock::now() + 50ms);
+  EXPECT_EQ(connect(target()), 200);
+}
+
+TEST_F(NodeTest, SaysWhyAPodCannotBeServed) {
+  const auto taken = net::listen_tcp({}, SocketAddress{IpAddress(), settings_.inbound_port}, {},
+                                     net::ListenOptions{.reuse_port = false});
+  ASSERT_TRUE(taken.has_value());
+  const auto started = start_pod();
+  ASSERT_TRUE(started.has_error());
+  EXPECT_NE(started.error().detail.find(std::to_string(settings_.inbound_port)), std::string::npos);
+}
+
+TEST_F(NodeTest, WithdrawnPodsEndAtOnce) {
+  ASSERT_TRUE(start_pod().has_value());
+  ASSERT_EQ(connect(target()), 200);
+  node_->stop_pod("uid-1");
+  run_until([&] { return sides_[0]->ended; });
+}
+
+TEST_F(NodeTest, DrainLetsConnectionsFinish) {
+  ASSERT_TRUE(start_pod().has_value());
+  ASSERT_EQ(connect(target()), 200);
+  UniqueFd application(::accept4(app_.get(), nullptr, nullptr, SOCK_NONBLOCK));
+  std::atomic<bool> drained{false};
+  node_->drain([&] { drained = true; });
+  run_until([n = 0]() mutable { return ++n > 20; });
+  EXPECT_FALSE(drained.load());
+  ASSERT_EQ(::send(application.get(), "last words", 10, 0), 10);
+  std::string received;
+  run_until([&] {
+    received += hbone::testing::MeshPair::read_all(sides_[0]->pair.app);
+    return received == "last words";
+  });
+  application.reset();
+  sides_[0]->pair.app.reset();
+  run_until([&] { return drained.load(); });
+}
+
+}  // namespace
+}  // namespace culvert::proxy
