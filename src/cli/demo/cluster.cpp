@@ -103,6 +103,11 @@ Result<void> Cluster::start_node(Node& node) {
   return {};
 }
 
+std::string Cluster::tail(const std::string& log) {
+  const auto text = read_file(log);
+  return text.substr(text.size() > 2000 ? text.size() - 2000 : 0);
+}
+
 bool Cluster::ready(const Node& node) const {
   const auto answer =
       http_exchange(node.place->fd(), loopback(15021), {.target = "/healthz/ready", .headers = {}},
@@ -197,14 +202,19 @@ std::string Cluster::access_line(const Node& node, const std::vector<std::string
   return found;
 }
 
-bool Cluster::stop() {
+Result<void> Cluster::stop() {
   server_.stop();
-  const int a = a_.daemon.stop();
-  const int b = b_.daemon.stop();
+  Result<void> ended = {};
+  for (auto* node : {&a_, &b_}) {
+    if (node->daemon.pid() <= 0) continue;  // never started
+    if (const int code = node->daemon.stop(); code != 0 && ended)
+      ended = fail(Errc::io, "the daemon of " + node->place->name + " ended with " +
+                                 std::to_string(code) + ":\n" + tail(node->daemon_log));
+  }
   a_.agent.stop();
   b_.agent.stop();
   control_.stop();
-  return a == 0 && b == 0;
+  return ended;
 }
 
 void Cluster::release() {

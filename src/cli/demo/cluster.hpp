@@ -59,8 +59,11 @@ class Cluster {
   Result<nlohmann::json> dump(const Node& node) const;
   // The last access log line of a node's daemon that contains all of `parts`; "" if none.
   static std::string access_line(const Node& node, const std::vector<std::string>& parts);
-  // Ends everything in order: true if both daemons ended well.
-  bool stop();
+  // The last 2,000 bytes of a log file.
+  static std::string tail(const std::string& log);
+  // Ends everything in order. Errc::io, with the last lines of its log, for a daemon whose exit
+  // code is not 0.
+  Result<void> stop();
   // Lets go of the programs: they keep running.
   void release();
 

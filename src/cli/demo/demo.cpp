@@ -93,9 +93,8 @@ int show_all(const Arguments& arguments, const Topology& topology, Cluster& clus
   if (!shown) {
     report.check(false, shown.error().detail);
     for (auto* node : {&cluster.node_a(), &cluster.node_b()}) {
-      const auto log = read_file(node->daemon_log);
       report.say("the last lines of " + node->place->name + "'s daemon:");
-      report.quote(log.substr(log.size() > 2000 ? log.size() - 2000 : 0));
+      report.quote(Cluster::tail(node->daemon_log));
     }
   }
   return report.failed() == 0 ? 0 : 1;
@@ -123,7 +122,9 @@ int run(const Arguments& arguments) {
     cluster.release();
     topology->keep();
   } else {
-    report.check(cluster.stop(), "the daemons end in order");
+    const auto ended = cluster.stop();
+    report.check(ended.has_value(), "the daemons end in order");
+    if (!ended) report.quote(ended.error().detail);
     std::error_code ignored;
     std::filesystem::remove_all(kDirectory, ignored);
   }
