@@ -7,6 +7,7 @@ import unittest
 
 from harness import runner
 from harness.mesh import Mesh
+from harness.traffic import Server, closed_by_other_side
 
 _mesh = None
 _failure = None
@@ -56,15 +57,25 @@ class MeshTest(unittest.TestCase):
             setattr(cls, name, pod)
         cls.node_a, cls.node_b = cls.mesh.nodes
 
+    def setUp(self):
+        for node in self.mesh.nodes:
+            node.start_watching()  # ports come again: older lines are not this test's
+
     def tearDown(self):
         for node in self.mesh.nodes:
             self.assertTrue(node.daemon.running(), f"{node.name} died:\n{node.daemon.log()[-3000:]}")
 
     def serve(self, pod, handler, port=8080, v6=False):
-        from harness.traffic import Server
         server = Server(pod.ns, (pod.v6 if v6 else pod.v4, port), handler)
         self.addCleanup(server.close)
         return server
+
+    def refused(self, pod, address, seconds=10):
+        """Whether a connection ends without a byte; a reset may come even before it is made."""
+        try:
+            return closed_by_other_side(self.connect(pod, address), seconds)
+        except ConnectionResetError:
+            return True
 
     def connect(self, pod, address, timeout=15):
         s = pod.ns.connect(address, timeout)

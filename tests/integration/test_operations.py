@@ -1,5 +1,6 @@
 """What an operator sees: metrics, readiness, the dump, the command line."""
 
+import contextlib
 import subprocess
 import time
 
@@ -113,7 +114,7 @@ class Endpoints(MeshTest):
         s = self.connect(self.client, (self.server.v4, 8080))
         s.sendall(b"x")
         s.recv(1)
-        source = f"{self.client.v4}:{s.getsockname()[1]}"
+        source = f"{self.client.v4}:"  # redirection may change the port when many are in use
 
         def connection(node, pod, side):
             for state in node.config_dump()["workloadState"].values():
@@ -121,7 +122,7 @@ class Endpoints(MeshTest):
                     return [c for c in state["connections"][side] if c["protocol"] == "HBONE"]
             return []
         outbound = wait_for(lambda: [c for c in connection(self.node_a, "client", "outbound")
-                                     if c["src"] == source], "the outbound connection")[0]
+                                     if c["src"].startswith(source)], "the outbound connection")[0]
         self.assertEqual(outbound["originalDst"], f"{self.server.v4}:8080")
         inbound = wait_for(lambda: connection(self.node_b, "server", "inbound"), "the inbound one")
         self.assertIn(f"{self.server.v4}:8080", [c["actualDst"] for c in inbound])
@@ -220,13 +221,10 @@ class Descriptors(MeshTest):
 
         def round_trip():
             for port in (8080, 4444):
-                with self.client.ns.connect((self.server.v4, port), 10) as s:
-                    s.settimeout(10)
-                    try:
+                with contextlib.suppress(ConnectionError):
+                    with self.client.ns.connect((self.server.v4, port), 10) as s:
                         s.sendall(b"x")
                         s.recv(1)
-                    except OSError:
-                        pass
         round_trip()
         wait_for(lambda: self.settled(), "descriptors to settle", 20)
         before = [n.daemon.fds() for n in self.mesh.nodes]

@@ -13,6 +13,7 @@ def principal(pod):
 
 class Policies(MeshTest):
     def setUp(self):
+        super().setUp()
         self.serve(self.server, traffic.tell_peer)
         self.addCleanup(self.clear)
 
@@ -37,13 +38,11 @@ class Policies(MeshTest):
 
     def allowed(self, source, v6=False):
         address = self.server.v6 if v6 else self.server.v4
-        s = source.ns.connect((address, 8080), 15)
         try:
-            return traffic.receive_all(s) != b""
+            with source.ns.connect((address, 8080), 15) as s:
+                return traffic.receive_all(s) != b""
         except ConnectionResetError:
             return False
-        finally:
-            s.close()
 
     def deny(self, name, rules, **where):
         self.mesh.policy(name, "Deny", rules, **where)
@@ -88,7 +87,7 @@ class Policies(MeshTest):
         for scope, namespace, denied in (("Namespace", "demo", True), ("Namespace", "other", False),
                                          ("Global", "istio-system", True)):
             with self.subTest(scope=scope, namespace=namespace):
-                self.deny("scoped", rules, scope=scope, namespace=namespace)
+                self.deny(f"scoped-{namespace}", rules, scope=scope, namespace=namespace)
                 self.assertEqual(self.allowed(self.client), not denied)
                 self.clear()
 
@@ -105,11 +104,11 @@ class Policies(MeshTest):
             ("notDestinationPorts", [8080], False),
             ("principals", [{"Suffix": "/sa/client"}], True),
         ]
-        for field, values, denied in cases:
+        for number, (field, values, denied) in enumerate(cases):
             with self.subTest(field=field, values=values):
-                self.deny("matcher", [[[{field: values}]]], pods=[self.server])
-                self.assertEqual(self.allowed(self.client), not denied)
                 self.mesh.policies, self.server.policies = [], []
+                self.deny(f"matcher-{number}", [[[{field: values}]]], pods=[self.server])
+                self.assertEqual(self.allowed(self.client), not denied)
 
     def test_source_ip_v6(self):
         self.serve(self.server, traffic.tell_peer, v6=True)

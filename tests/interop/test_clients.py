@@ -28,7 +28,7 @@ class ForeignClients(unittest.TestCase):
         if not shutil.which(words[0]):
             self.skipTest(f"{words[0]} is not installed")
         return subprocess.run(self.plain.ns.command(*words), input=text, capture_output=True, text=True,
-                              timeout=30, check=False)
+                              errors="replace", timeout=30, check=False)
 
     def s_client(self, *words, text=""):
         return self.run_client("openssl", "s_client", "-connect", f"{self.server.v4}:15008", "-CAfile",

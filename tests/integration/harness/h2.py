@@ -3,9 +3,11 @@
 It writes header fields as literals without indexing and reads only the status of a response.
 """
 
+import contextlib
 import socket
 import ssl
 import struct
+import time
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
@@ -83,6 +85,7 @@ class Client:
             raw.close()
             raise
         self.tls.settimeout(timeout)
+        self.timeout = timeout
         self.buffer, self.next_stream, self.goaway = b"", 1, None
         if greet:
             payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
@@ -115,17 +118,21 @@ class Client:
         length = int.from_bytes(self.buffer[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", self.buffer[3:9])
         payload, self.buffer = self.buffer[9:9 + length], self.buffer[9 + length:]
-        if kind == SETTINGS and not flags & ACK:
-            self.send(frame(SETTINGS, ACK))
-        if kind == PING and not flags & ACK:
-            self.send(frame(PING, ACK, 0, payload))
+        with contextlib.suppress(OSError):  # what is left to read still counts
+            if kind == SETTINGS and not flags & ACK:
+                self.send(frame(SETTINGS, ACK))
+            if kind == PING and not flags & ACK:
+                self.send(frame(PING, ACK, 0, payload))
         if kind == GOAWAY:
             self.goaway = int.from_bytes(payload[4:8], "big")
         return kind, flags, stream & 0x7FFFFFFF, payload
 
     def until(self, kinds, stream=None):
         """The next frame of these kinds (of that stream); None at the end of the connection."""
+        end = time.monotonic() + self.timeout  # others keep coming: PINGs, window updates
         while (got := self.read_frame()) is not None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no frame of {kinds} in {self.timeout} s")
             if got[0] in kinds and (stream is None or got[2] == stream):
                 return got
         return None
@@ -162,9 +169,11 @@ class Client:
 
     def wait_end(self):
         """Reads to the end of the connection; returns the GOAWAY code or None."""
+        end = time.monotonic() + self.timeout
         try:
             while self.read_frame() is not None:
-                pass
+                if time.monotonic() > end:
+                    return "still open"
         except TimeoutError:
             return "still open"
         return self.goaway
@@ -180,5 +189,5 @@ def plain(ns, address, data, timeout=10):
             while chunk := s.recv(1 << 16):
                 out += chunk
             return out
-        except ConnectionResetError:
+        except OSError:  # reset, even before the half-close
             return b""

@@ -56,6 +56,7 @@ class Node:
         self.socket = os.path.join(self.dir, "agent.sock")
         self.env, self.program = {}, None  # program: another daemon than culvert
         self.agent = self.daemon = None
+        self.mark = 0  # access() looks at what was logged after this
         self.log = os.path.join(mesh.logs, f"{mesh.label}-{name}")
 
     def start_agent(self):
@@ -131,7 +132,11 @@ class Node:
         return json.loads(text)
 
     def access(self, *patterns):
-        return self.daemon.lines(r"\taccess\t|\"scope\":\"access\"", *patterns)
+        """Lines of the access log since the last start_watching() that contain every pattern."""
+        return self.daemon.lines(r"\taccess\t|\"scope\":\"access\"", *patterns, since=self.mark)
+
+    def start_watching(self):
+        self.mark = self.daemon.mark()
 
     def stop(self):
         for process in (self.daemon, self.agent):

@@ -11,7 +11,7 @@ _libc = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -34,7 +34,7 @@ class Process:
         full = netns.command(*command) if netns else list(map(str, command))
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(  # pylint: disable=consider-using-with
-                full, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=_die_with_parent,
+                full, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent,
                 env={**_clean_environment(), **(env or {})}, cwd="/")
 
     @property
@@ -44,15 +44,18 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
-    def log(self):
-        """What this process has written so far."""
+    def log(self, since=0):
+        """What this process has written so far, or since a mark()."""
         with open(self.log_path, "rb") as file:
-            file.seek(self._offset)
+            file.seek(max(since, self._offset))
             return file.read().decode("utf-8", "replace")
 
-    def lines(self, *patterns):
+    def mark(self):
+        return os.path.getsize(self.log_path)
+
+    def lines(self, *patterns, since=0):
         """Lines of the log that contain every pattern (regular expressions)."""
-        return [x for x in self.log().splitlines() if all(re.search(p, x) for p in patterns)]
+        return [x for x in self.log(since).splitlines() if all(re.search(p, x) for p in patterns)]
 
     def wait_line(self, *patterns, seconds=10):
         return wait_for(lambda: self.lines(*patterns),

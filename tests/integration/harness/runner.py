@@ -44,6 +44,10 @@ class Result(unittest.TestResult):
 
     def _bad(self, test, error):
         self._say("FAILED", test)
+        self._trace(error)
+
+    @staticmethod
+    def _trace(error):
         frames = "".join(traceback.format_exception(*error))
         print("    " + frames.strip().replace("\n", "\n    "), flush=True)
 
@@ -54,6 +58,12 @@ class Result(unittest.TestResult):
     def addError(self, test, err):
         super().addError(test, err)
         self._bad(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._say("FAILED", test, f"in {subtest._subDescription()}")
+            self._trace(err)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)

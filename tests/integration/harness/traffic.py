@@ -2,11 +2,14 @@
 
 import contextlib
 import hashlib
+import multiprocessing
 import random
 import resource
 import selectors
 import socket
 import threading
+
+from .process import die_with_parent
 
 
 def raise_fd_limit():
@@ -128,53 +131,57 @@ def closed_by_other_side(s, seconds=10):
 
 
 class ManyEcho:
-    """An echo server for thousands of connections: one thread, one selector."""
+    """An echo server for thousands of connections: one selector, in a process of its own, which
+    has its own limit of descriptors."""
 
     def __init__(self, ns, address):
-        self.listener = ns.listen(address, 16384)
-        self.listener.setblocking(False)
-        self.open, self.stopped = 0, False
-        self.selector = selectors.DefaultSelector()
-        self.selector.register(self.listener, selectors.EVENT_READ)
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        listener = ns.listen(address, 16384)
+        fork = multiprocessing.get_context("fork")
+        self._open = fork.Value("i", 0)
+        self.process = fork.Process(target=_echo_many, args=(listener, self._open), daemon=True)
+        self.process.start()
+        listener.close()
 
-    def _run(self):
-        while not self.stopped:
-            for key, _ in self.selector.select(0.2):
-                if key.fileobj is self.listener:
-                    self._accept()
-                else:
-                    self._echo(key.fileobj)
-
-    def _accept(self):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                s, _ = self.listener.accept()
-                s.setblocking(False)
-                self.selector.register(s, selectors.EVENT_READ)
-                self.open += 1
-
-    def _echo(self, s):
-        try:
-            data = s.recv(4096)
-            if data:
-                s.send(data)
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self.selector.unregister(s)
-        s.close()
-        self.open -= 1
+    @property
+    def open(self):
+        return self._open.value
 
     def close(self):
-        self.stopped = True
-        self.thread.join()
-        for key in list(self.selector.get_map().values()):
-            key.fileobj.close()
-        self.selector.close()
+        self.process.kill()
+        self.process.join()
+
+
+def _echo_many(listener, count):
+    die_with_parent()
+    listener.setblocking(False)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            s = key.fileobj
+            if s is listener:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        made, _ = listener.accept()
+                        made.setblocking(False)
+                        selector.register(made, selectors.EVENT_READ)
+                        count.value += 1
+            elif not _echo_once(s):
+                selector.unregister(s)
+                s.close()
+                count.value -= 1
+
+
+def _echo_once(s):
+    try:
+        data = s.recv(4096)
+        if data:
+            s.send(data)
+        return bool(data)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def open_many(ns, address, count, window=256):
