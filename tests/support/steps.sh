@@ -7,6 +7,8 @@ started=$SECONDS
 jobs=${CULVERT_JOBS:-$(nproc)}
 log_dir=build/logs
 mkdir -p "$log_dir"
+# The compiler cache hits in every checkout, wherever it lies.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 say() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }
 
