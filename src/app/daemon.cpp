@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "app/dump.hpp"
+#include "app/process.hpp"
 #include "app/settings.hpp"
 #include "app/version.hpp"
 #include "culvert/base/log.hpp"
@@ -16,6 +17,8 @@ namespace {
 const log::Target kLog("app");
 // How long connections get to end once they have been cut.
 constexpr auto kCutGrace = std::chrono::seconds(2);
+// After the first synchronization: pods have been handed over and certificates fetched by then.
+constexpr auto kStartUp = std::chrono::seconds(1);
 }  // namespace
 
 Daemon::Daemon(Options options)
@@ -23,7 +26,8 @@ Daemon::Daemon(Options options)
       catalog_(options_.istio_version),
       store_(local_node(options_)),
       signals_(io_, SIGTERM, SIGINT),
-      deadline_(io_) {}
+      deadline_(io_),
+      settled_(io_) {}
 
 Daemon::~Daemon() {
   if (admin_) admin_->stop();  // its hooks look at everything below
@@ -115,6 +119,10 @@ Result<void> Daemon::start_control_plane() {
 void Daemon::on_synced() {
   readiness_.complete(admin::Readiness::kState);
   log::info(kLog, "the mesh is known");
+  settled_.expires_after(kStartUp);
+  settled_.async_wait([](const boost::system::error_code& error) {
+    if (!error) release_startup_pages();
+  });
   if (!draining_) zds_->start();
 }
 
@@ -180,10 +188,9 @@ void Daemon::on_deadline() {
   });
 }
 
-bool Daemon::run() {
+void Daemon::run() {
   io_.run();
   log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
-  return drained_;
 }
 
 std::string Daemon::config_dump() {

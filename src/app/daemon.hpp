@@ -31,10 +31,10 @@ class Daemon {
 
   // Binds, connects, starts. The error is one sentence for the operator.
   Result<void> start();
-  // Runs until drained after SIGTERM, SIGINT or /quitquitquit. True when every connection had
-  // ended by itself or by the deadline; false when some part would not stop: then the process
-  // must not wait for destructors.
-  bool run();
+  // Runs until drained after SIGTERM, SIGINT or /quitquitquit, or until the deadline has passed.
+  // Afterwards the process must end without destructors: connections that would not end may still
+  // be there, and gRPC's threads run to the last.
+  void run();
 
  private:
   Result<void> start_control_plane();
@@ -64,6 +64,7 @@ class Daemon {
   std::unique_ptr<admin::Server> admin_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer deadline_;
+  boost::asio::steady_timer settled_;  // when start-up is over
   bool draining_ = false;
   bool forced_ = false;
   bool drained_ = false;

@@ -67,10 +67,9 @@ int run(const std::vector<std::string>& arguments) {
     start_error(started.error());
     std::_Exit(1);  // nothing carries traffic yet; threads of libraries may
   }
-  const bool orderly = daemon.run();
+  daemon.run();
   log::stop();
-  if (!orderly) std::_Exit(0);  // connections that would not end must not hold up the process
-  return 0;
+  std::_Exit(0);  // see Daemon::run()
 }
 
 }  // namespace

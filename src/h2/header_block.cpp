@@ -1,5 +1,7 @@
 #include "h2/header_block.hpp"
 
+#include "culvert/base/release.hpp"
+
 #include <charconv>
 
 namespace culvert::h2 {
@@ -22,9 +24,9 @@ void HeaderBlock::add(std::string_view name, std::string_view value) {
 
 void HeaderBlock::end() {
   size_ = 0;
-  text_ = {};
-  lines_ = {};
-  views_ = {};
+  release(text_);
+  release(lines_);
+  release(views_);
 }
 
 std::string_view HeaderBlock::pseudo(std::string_view wanted) const {

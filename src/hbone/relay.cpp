@@ -10,7 +10,7 @@
 namespace culvert::hbone {
 
 Relay::~Relay() {
-  if (app_ && started_) worker_.readiness().remove(app_.get(), *this);
+  if (app_ && started_) worker_.readiness().remove_closing(*this);
 }
 
 void Relay::start(UniqueFd app, const RelayCounters& counters) {
@@ -53,7 +53,10 @@ h2::Produced Relay::produce(MutableBytes into) {
       waiting_ = !app_readable_;
       return {size, app_readable_ ? h2::Produced::Then::more : h2::Produced::Then::blocked};
     }
-    if (n == 0) return {0, h2::Produced::Then::end};
+    if (n == 0) {
+      app_ended_ = true;
+      return {0, h2::Produced::Then::end};
+    }
     if (errno == EINTR) continue;
     app_readable_ = false;
     if (errno == EAGAIN) return {};
@@ -141,7 +144,8 @@ void Relay::drain_backlog() {
 
 void Relay::on_end() {
   peer_ended_ = true;
-  if (started_ && !backlog_) end_app_writing();
+  // Both directions done: the socket is closed in a moment, which says the same.
+  if (started_ && !backlog_ && !app_ended_) end_app_writing();
 }
 
 void Relay::end_app_writing() {
@@ -166,7 +170,7 @@ void Relay::maybe_finish() {
 void Relay::finish() {
   ended_ = true;
   if (app_) {
-    if (started_) worker_.readiness().remove(app_.get(), *this);
+    if (started_) worker_.readiness().remove_closing(*this);
     app_.reset();
   }
   const auto error = std::move(error_);  // outlives this object, which may go away now

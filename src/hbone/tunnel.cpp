@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "culvert/base/release.hpp"
+
 namespace culvert::hbone {
 
 namespace {
@@ -24,7 +26,7 @@ Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, Tu
       alive_([this] { check_alive(); }) {}
 
 Tunnel::~Tunnel() {
-  if (fd_) context_.worker.readiness().remove(fd_.get(), *this);
+  if (fd_) context_.worker.readiness().remove_closing(*this);
 }
 
 Result<void> Tunnel::start() {
@@ -85,7 +87,7 @@ bool Tunnel::receive_some() {
   }
   partial_.assign(input.begin() + static_cast<std::ptrdiff_t>(*used),
                   input.begin() + static_cast<std::ptrdiff_t>(held));
-  if (partial_.empty() && partial_.capacity() != 0) partial_ = {};
+  if (partial_.empty()) release(partial_);
   if (peer_ended_) {
     flush();  // answers to what came last, as far as the peer still takes them
     const bool orderly = session_.active_streams() == 0;
@@ -142,7 +144,7 @@ void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
     const auto n = channel_->close(out);
     if (n != 0) send_now(out.first(n));
   }
-  context_.worker.readiness().remove(fd_.get(), *this);
+  context_.worker.readiness().remove_closing(*this);
   fd_.reset();
   session_.close(code);
   context_.worker.post([this, reason = std::move(reason)] {

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "culvert/base/release.hpp"
 #include "culvert/hbone/tunnel.hpp"
 
 namespace culvert::hbone {
@@ -40,7 +41,7 @@ bool Tunnel::send_pending() {
     if (n < 0) return false;  // EAGAIN: EPOLLOUT follows; an error shows up when reading
     unsent_from_ += static_cast<std::size_t>(n);
   }
-  unsent_ = {};
+  release(unsent_);
   unsent_from_ = 0;
   return true;
 }

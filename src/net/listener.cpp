@@ -29,7 +29,7 @@ Result<void> Listener::start() { return worker_.readiness().add(fd_.get(), *this
 void Listener::close() {
   if (!fd_) return;
   retry_.disarm();
-  worker_.readiness().remove(fd_.get(), *this);
+  worker_.readiness().remove_closing(*this);
   fd_.reset();
 }
 

@@ -1,5 +1,6 @@
 #include "culvert/net/stream.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -15,7 +16,9 @@ Async<void> sleep_for(Worker& worker, Duration duration) {
 
 Stream::Stream(Worker& worker, UniqueFd fd) : worker_(worker), fd_(std::move(fd)) {}
 
-Stream::~Stream() { release(); }
+Stream::~Stream() {
+  if (fd_ && joined_) worker_.readiness().remove_closing(*this);
+}
 
 UniqueFd Stream::release() {
   if (fd_ && joined_) worker_.readiness().remove(fd_.get(), *this);
@@ -91,6 +94,17 @@ Async<Result<void>> Stream::connected() {
   co_return connect_result(fd_.get());
 }
 
+namespace {
+
+// A connect to a local application is done before connect() has returned, though it says "in
+// progress": looking once saves two changes of the readiness set and a turn.
+bool connected_meanwhile(int fd) {
+  pollfd one{.fd = fd, .events = POLLOUT, .revents = 0};
+  return ::poll(&one, 1, 0) == 1 && (one.revents & (POLLERR | POLLHUP)) == 0;
+}
+
+}  // namespace
+
 Async<Result<UniqueFd>> dial(Worker& worker, Netns netns, SocketAddress destination,
                              std::optional<IpAddress> source, SocketOptions options,
                              TimePoint deadline) {
@@ -98,7 +112,7 @@ Async<Result<UniqueFd>> dial(Worker& worker, Netns netns, SocketAddress destinat
   if (!fd) co_return fd.error();
   auto connected = start_connect(fd->get(), destination);
   if (!connected) co_return connected.error();
-  if (*connected) co_return std::move(*fd);
+  if (*connected || connected_meanwhile(fd->get())) co_return std::move(*fd);
   Stream stream(worker, std::move(*fd));
   stream.set_deadline(deadline);
   auto outcome = co_await stream.connected();

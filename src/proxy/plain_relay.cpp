@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "culvert/base/release.hpp"
 #include "culvert/net/socket.hpp"
 
 namespace culvert::proxy {
@@ -15,7 +16,7 @@ constexpr int kReadsPerTurn = 4;
 
 PlainRelay::~PlainRelay() {
   for (Side* side : {&client_, &server_}) {
-    if (side->fd) worker_.readiness().remove(side->fd.get(), *side);
+    if (side->fd) worker_.readiness().remove_closing(*side);
   }
 }
 
@@ -105,7 +106,7 @@ bool PlainRelay::write_leftover(Side& from) {
   from.leftover.erase(from.leftover.begin(),
                       from.leftover.begin() + static_cast<std::ptrdiff_t>(done));
   if (!from.leftover.empty()) return false;
-  from.leftover = {};
+  release(from.leftover);
   return true;
 }
 
@@ -132,7 +133,7 @@ void PlainRelay::cut(Error reason) {
 
 void PlainRelay::finish() {
   for (Side* side : {&client_, &server_}) {
-    worker_.readiness().remove(side->fd.get(), *side);
+    worker_.readiness().remove_closing(*side);
     side->fd.reset();
   }
   const auto error = std::move(error_);  // outlives this object, which may go away now

@@ -1,5 +1,7 @@
 #include "tls/ssl_channel.hpp"
 
+#include "culvert/base/release.hpp"
+
 #include "tls/ssl_failure.hpp"
 
 #include <openssl/err.h>
@@ -29,7 +31,7 @@ Result<std::size_t> SslChannel::flush(MutableBytes out) {
     return fail(Errc::limit, "output buffer too small for the records");
   const std::size_t size = waiting_.size();
   if (size > 0) std::memcpy(out.data(), waiting_.data(), size);
-  waiting_ = {};
+  release(waiting_);
   return size;
 }
 

@@ -122,6 +122,7 @@ class Relay final : public h2::Stream, public net::Watch {
   bool app_hung_up_ = false;  // FIN or an error waits behind the readable bytes
   bool app_writable_ = true;
   bool app_broken_ = false;  // writing or reading failed: the socket is of no more use
+  bool app_ended_ = false;   // FIN was read: END_STREAM is out or on its way
   bool started_ = false;
   bool waiting_ = false;     // produce() said blocked: resume when there is something
   bool peer_ended_ = false;  // END_STREAM, or a reset that counts as one

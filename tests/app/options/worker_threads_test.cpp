@@ -24,7 +24,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, WorkerThreads,
     testing::Values(
         Case{{}, 2}, Case{{{"ZTUNNEL_CPU_LIMIT", "16"}}, 4}, Case{{{"ZTUNNEL_CPU_LIMIT", "17"}}, 5},
-        Case{{{"ZTUNNEL_CPU_LIMIT", "1"}}, 2}, Case{{{"ZTUNNEL_RESOURCE_CPU_REQUEST", "3500m"}}, 4},
+        Case{{{"ZTUNNEL_CPU_LIMIT", "1"}}, 1}, Case{{{"ZTUNNEL_CPU_LIMIT", "3"}}, 2},
+        Case{{{"ZTUNNEL_RESOURCE_CPU_REQUEST", "3500m"}}, 4},
         Case{{{"ZTUNNEL_RESOURCE_CPU_LIMIT", "1"}}, 1},
         Case{{{"ZTUNNEL_RESOURCE_CPU_LIMIT", "500m"}}, 1},
         Case{{{"ZTUNNEL_RESOURCE_CPU_LIMIT", "2"}, {"ZTUNNEL_RESOURCE_CPU_REQUEST", "3"}}, 3},
