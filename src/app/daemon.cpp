@@ -57,6 +57,9 @@ Result<void> Daemon::start() {
   events.proxy_started = [this] { catalog_.proxies_started().add(); };
   events.proxy_stopped = [this] { catalog_.proxies_stopped().add(); };
   zds_ = std::make_unique<control::ZdsClient>(io_, options_.inpod_uds, *pods_, std::move(events));
+  if (!options_.local_xds_path.empty() || !options_.local_xds.empty()) {
+    local_ = std::make_unique<LocalFile>(io_, store_, options_.local_xds_path, options_.local_xds);
+  }
   if (auto done = start_admin(); !done) return done.error();
   return start_control_plane();
 }
@@ -89,8 +92,7 @@ Result<void> Daemon::start_admin() {
 }
 
 Result<void> Daemon::start_control_plane() {
-  if (!options_.local_xds_path.empty() || !options_.local_xds.empty()) {
-    local_ = std::make_unique<LocalFile>(io_, store_, options_.local_xds_path, options_.local_xds);
+  if (local_) {
     if (auto loaded = local_->load(); !loaded) return loaded.error();
     local_->watch();
   }

@@ -1,5 +1,6 @@
 #include "culvert/hbone/relay.hpp"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,9 +14,8 @@ Relay::~Relay() {
   if (app_ && started_) worker_.readiness().remove_closing(*this);
 }
 
-void Relay::start(UniqueFd app, const RelayCounters& counters) {
+void Relay::start(UniqueFd app) {
   app_ = std::move(app);
-  counters_ = counters;
   started_ = true;
   if (auto added = worker_.readiness().add(app_.get(), *this); !added) {
     app_broken_ = true;
@@ -29,7 +29,11 @@ void Relay::start(UniqueFd app, const RelayCounters& counters) {
   }
   if (stream_closed_) {
     // The peer left while the application was being dialled: end from the queue, not from here.
-    worker_.post([this] { maybe_finish(); });
+    end_queued_ = true;
+    worker_.post([this] {
+      end_queued_ = false;
+      maybe_finish();
+    });
     return;
   }
   if (app_broken_) {
@@ -49,9 +53,13 @@ h2::Produced Relay::produce(MutableBytes into) {
       const auto size = static_cast<std::size_t>(n);
       if (size < into.size()) app_readable_ = app_hung_up_;
       to_tunnel_ += size;
-      counters_.to_tunnel->fetch_add(size, std::memory_order_relaxed);
+      owner_.on_bytes(size, 0);
       waiting_ = !app_readable_;
       return {size, app_readable_ ? h2::Produced::Then::more : h2::Produced::Then::blocked};
+    }
+    if (n == 0 && app_deaf_) {  // all that it said before it broke
+      app_broken_ = true;
+      return {0, h2::Produced::Then::reset};
     }
     if (n == 0) {
       app_ended_ = true;
@@ -85,19 +93,20 @@ void Relay::on_ready(std::uint32_t events) {
 }
 
 void Relay::on_data(Bytes bytes) {
-  if (app_broken_) return;  // dropped; the connection window was credited on receipt
+  // Dropped without a reader; the connection window was credited on receipt.
+  if (app_broken_ || app_deaf_) return;
   if (started_ && !backlog_) {
     const std::size_t n = deliver(bytes);
     delivered(n);
     bytes = bytes.subspan(n);
   }
-  if (!bytes.empty() && !app_broken_) keep(bytes);
+  if (!bytes.empty() && !app_broken_ && !app_deaf_) keep(bytes);
 }
 
 // How much the application took.
 std::size_t Relay::deliver(Bytes bytes) {
   std::size_t done = 0;
-  while (done < bytes.size() && app_writable_ && !app_broken_) {
+  while (done < bytes.size() && app_writable_ && !app_broken_ && !app_deaf_) {
     const auto n = ::send(app_.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
@@ -113,33 +122,42 @@ std::size_t Relay::deliver(Bytes bytes) {
 void Relay::delivered(std::size_t n) {
   if (n == 0) return;
   to_app_ += n;
-  counters_.to_app->fetch_add(n, std::memory_order_relaxed);
+  owner_.on_bytes(0, n);
   if (tunnel_ != nullptr) tunnel_->session().consumed(id(), n);
 }
 
+void Relay::Backlog::append(Bytes more) {
+  bytes.insert(bytes.end(), more.begin(), more.end());
+  worker.held_bytes() += more.size();
+}
+
+// Memory stays proportional to what is still held.
+void Relay::Backlog::drop_front(std::size_t n) {
+  from += n;
+  if (from <= bytes.size() / 2) return;
+  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(from));
+  worker.held_bytes() -= std::exchange(from, 0);
+}
+
 void Relay::keep(Bytes bytes) {
-  if (!backlog_) backlog_ = std::make_unique<Backlog>();
-  backlog_->bytes.insert(backlog_->bytes.end(), bytes.begin(), bytes.end());
+  if (worker_.held_bytes() + bytes.size() > net::Worker::kHeldBudget) {
+    cut(fail(Errc::limit, "the application does not read, and undelivered data fills the budget"));
+    return;
+  }
+  if (!backlog_) backlog_ = std::make_unique<Backlog>(worker_);
+  backlog_->append(bytes);
 }
 
 void Relay::drain_backlog() {
   if (!backlog_ || app_broken_) return;
-  Backlog& backlog = *backlog_;
-  const std::size_t n = deliver(Bytes(backlog.bytes).subspan(backlog.from));
-  backlog.from += n;
+  const std::size_t n = deliver(backlog_->left());
   delivered(n);
   if (tunnel_ != nullptr && n != 0) tunnel_->kick();
-  if (app_broken_ || backlog.left() == 0) {
-    backlog_.reset();
-    if (peer_ended_) end_app_writing();
-    return;
-  }
-  // Keep the memory proportional to what is still held.
-  if (backlog.from > backlog.bytes.size() / 2) {
-    backlog.bytes.erase(backlog.bytes.begin(),
-                        backlog.bytes.begin() + static_cast<std::ptrdiff_t>(backlog.from));
-    backlog.from = 0;
-  }
+  if (!backlog_) return;  // the socket was found dead meanwhile
+  backlog_->drop_front(n);
+  if (!backlog_->left().empty()) return;
+  backlog_.reset();
+  if (peer_ended_) end_app_writing();
 }
 
 void Relay::on_end() {
@@ -149,20 +167,34 @@ void Relay::on_end() {
 }
 
 void Relay::end_app_writing() {
-  if (!app_broken_) ::shutdown(app_.get(), SHUT_WR);
+  // After an error the application hears RST instead, in finish(): a FIN would look like success.
+  if (!app_broken_ && !app_deaf_ && !error_) ::shutdown(app_.get(), SHUT_WR);
 }
 
-// Reading or writing failed: nothing more can be relayed, so the stream goes, too.
+// The socket takes nothing more. What the application said before it left is still good (an early
+// answer, say): it is read to its end first, and only then the stream goes.
 void Relay::app_failed() {
-  app_broken_ = true;
   backlog_.reset();
+  app_deaf_ = true;
+  if (!app_broken_ && !app_ended_ && tunnel_ != nullptr && has_unread()) {
+    app_readable_ = app_hung_up_ = true;
+    tunnel_->session().resume(id());
+    tunnel_->kick();
+    return;
+  }
+  app_broken_ = true;
   if (tunnel_ == nullptr) return;
   tunnel_->session().reset(id(), h2::ErrorCode::cancel);
   tunnel_->kick();
 }
 
+bool Relay::has_unread() const {
+  int unread = 0;
+  return app_ && ::ioctl(app_.get(), FIONREAD, &unread) == 0 && unread > 0;
+}
+
 void Relay::maybe_finish() {
-  if (ended_ || !started_ || !stream_closed_) return;
+  if (ended_ || end_queued_ || !started_ || !stream_closed_) return;
   if (backlog_ && !app_broken_) return;  // the application still gets what the peer sent
   finish();
 }
@@ -170,7 +202,8 @@ void Relay::maybe_finish() {
 void Relay::finish() {
   ended_ = true;
   if (app_) {
-    if (started_) worker_.readiness().remove_closing(*this);
+    if (error_) net::reset_on_close(app_.get());
+    worker_.readiness().remove_closing(*this);
     app_.reset();
   }
   const auto error = std::move(error_);  // outlives this object, which may go away now

@@ -27,7 +27,7 @@ Result<void> Relay::request(Tunnel& tunnel, std::string_view authority,
 }
 
 net::Async<Result<Response>> Relay::response(TimePoint deadline) {
-  if (early_answer_) co_return std::move(*early_answer_);
+  if (stream_closed_) co_return fail(Errc::reset, "the peer closed the stream before answering");
   net::OneShot<Result<Response>> shot(worker_);
   net::Timer timer([&shot] { shot.set(fail(Errc::timed_out, "no answer to CONNECT in time")); });
   timer.arm(worker_.timers(), deadline);
@@ -41,11 +41,7 @@ void Relay::on_headers(int status, std::span<const h2::Header> headers) {
   Response response;
   response.status = status;
   if (status == 200) response.baggage = joined_header(headers, "baggage");
-  if (answer_ != nullptr) {
-    answer_->set(std::move(response));
-  } else if (!early_answer_) {
-    early_answer_ = std::make_unique<Result<Response>>(std::move(response));
-  }
+  if (answer_ != nullptr) answer_->set(std::move(response));
 }
 
 bool Relay::refuse(int status) {
@@ -82,13 +78,9 @@ void Relay::on_close(h2::ErrorCode code) {
     error_ = std::make_unique<Error>(
         Errc::h2, "the tunnel stream ended with " + std::string(h2::to_string(code)));
   }
-  Result<Response> why =
-      fail(error_ ? error_->code : Errc::reset,
-           error_ ? error_->detail : "the peer closed the stream before answering");
   if (answer_ != nullptr) {
-    answer_->set(std::move(why));
-  } else if (!started_ && !early_answer_) {
-    early_answer_ = std::make_unique<Result<Response>>(std::move(why));
+    answer_->set(error_ ? *error_
+                        : fail(Errc::reset, "the peer closed the stream before answering"));
   }
   const bool had_ended = std::exchange(peer_ended_, true);
   if (!started_) return;                           // whoever is opening the connection notices

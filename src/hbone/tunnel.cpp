@@ -12,6 +12,8 @@ namespace culvert::hbone {
 namespace {
 // Fair to the worker's other connections: at most so many reads of a full buffer a turn.
 constexpr int kReadsPerTurn = 4;
+// How long the peer has to close its side of a tunnel that has ended.
+constexpr auto kLinger = std::chrono::seconds(2);
 }  // namespace
 
 Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, TunnelOwner& owner)
@@ -39,6 +41,10 @@ Result<void> Tunnel::start() {
 
 void Tunnel::on_ready(std::uint32_t events) {
   if (closed_) return;
+  if (lingering_) {
+    discard();
+    return;
+  }
   // Data and FIN can come in one event: remember the FIN, or a short read would hide it.
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
   if (hung_up_ || (events & EPOLLIN) != 0) {
@@ -49,7 +55,7 @@ void Tunnel::on_ready(std::uint32_t events) {
 }
 
 void Tunnel::on_turn_end() {
-  if (closed_) return;
+  if (closed_ || lingering_) return;
   if (readable_) receive();
   if (!closed_) flush();
 }
@@ -90,9 +96,7 @@ bool Tunnel::receive_some() {
   if (partial_.empty()) release(partial_);
   if (peer_ended_) {
     flush();  // answers to what came last, as far as the peer still takes them
-    const bool orderly = session_.active_streams() == 0;
-    close(h2::ErrorCode::cancel,
-          orderly ? std::nullopt : std::optional(fail(Errc::closed, "the peer closed the tunnel")));
+    lost(fail(Errc::closed, "the peer closed the tunnel"));
     return false;
   }
   return true;
@@ -122,14 +126,52 @@ void Tunnel::fail_with(Error error) {
   close(h2::ErrorCode::internal_error, std::move(error));
 }
 
+// The connection is no more. With streams open that is no orderly end: their applications must not
+// take what they have got for everything.
+void Tunnel::lost(Error reason) {
+  if (session_.active_streams() == 0) {
+    close(h2::ErrorCode::no_error, std::nullopt);
+  } else {
+    close(h2::ErrorCode::connect_error, std::move(reason));
+  }
+}
+
+// All streams have ended, and so have we: says so, and then waits for the peer to end as well.
+// Closing at once would answer what the peer still sends with RST, which drops our last bytes.
+void Tunnel::linger() {
+  lingering_ = true;
+  const MutableBytes out = context_.worker.scratch().output();
+  const auto n = channel_->close(out);
+  if (n != 0) send_now(out.first(n));
+  ::shutdown(fd_.get(), SHUT_WR);
+  session_.close(h2::ErrorCode::no_error);
+  alive_.arm(context_.worker.timers(), context_.worker.now() + kLinger);
+  discard();
+}
+
+void Tunnel::discard() {
+  const MutableBytes input = context_.worker.scratch().input();
+  for (;;) {
+    const auto n = ::recv(fd_.get(), input.data(), input.size(), 0);
+    if (n > 0 || (n < 0 && errno == EINTR)) continue;
+    if (n < 0 && errno == EAGAIN) return;
+    close(h2::ErrorCode::no_error, std::nullopt);
+    return;
+  }
+}
+
 void Tunnel::shut_down() {
-  if (closed_) return;
+  if (closed_ || lingering_) return;
   session_.shut_down();
   kick();
 }
 
 void Tunnel::cut(h2::ErrorCode code, std::optional<Error> reason) {
   if (closed_) return;
+  if (lingering_) {
+    close(code, std::nullopt);
+    return;
+  }
   session_.go_away(h2::ErrorCode::no_error);
   flush();
   close(code, std::move(reason));
@@ -139,7 +181,7 @@ void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
   if (closed_) return;
   closed_ = true;
   alive_.disarm();
-  if (unsent_.empty()) {
+  if (unsent_.empty() && !lingering_) {
     const MutableBytes out = context_.worker.scratch().output();
     const auto n = channel_->close(out);
     if (n != 0) send_now(out.first(n));
@@ -153,9 +195,14 @@ void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
 }
 
 void Tunnel::check_alive() {
+  if (lingering_) {
+    close(h2::ErrorCode::no_error, std::nullopt);
+    return;
+  }
   const TimePoint now = context_.worker.now();
   if (ping_pending_ && !heard_ && now - ping_sent_ >= context_.settings.ping_timeout) {
-    cut(h2::ErrorCode::cancel, fail(Errc::timed_out, "the peer did not answer PING"));
+    flush();
+    lost(fail(Errc::timed_out, "the peer did not answer PING"));
     return;
   }
   if (heard_) {

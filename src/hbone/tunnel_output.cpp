@@ -22,7 +22,7 @@ void Tunnel::flush() {
     const std::size_t n = fill();
     if (closed_) return;
     if (n == 0) {
-      if (session_.finished()) close(h2::ErrorCode::no_error, std::nullopt);
+      if (session_.finished()) linger();
       return;
     }
     send_now(context_.worker.scratch().output().first(n));

@@ -42,11 +42,6 @@ class Connection : public boost::intrusive::list_base_hook<
   // Ends both sides now; `reason` is what the access log says.
   virtual void cut(Error reason) = 0;
 
-  // Where the application is (inbound) or where we connected to: for policy and dumps.
-  SocketAddress actual_destination;
-  // What the caller asked for: the original destination, or the forwarded host.
-  std::string original_destination;
-
  protected:
   // Counts the connection as opened and logs it on debug.
   void opened(metrics::TrafficCounters& counters);

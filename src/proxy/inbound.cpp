@@ -10,15 +10,21 @@ namespace {
 
 const log::Target kLog("proxy::inbound");
 
-// Counts a handshake in progress.
+// A place among the handshakes in progress.
 class HandshakeSlot {
  public:
-  explicit HandshakeSlot(PodProxy& pod) : pod_(pod) { ++pod_.handshakes; }
+  HandshakeSlot(PodProxy& pod, const IpAddress& source)
+      : pod_(pod), source_(source), held_(pod.begin_handshake(source)) {}
   HandshakeSlot(const HandshakeSlot&) = delete;
-  ~HandshakeSlot() { --pod_.handshakes; }
+  ~HandshakeSlot() {
+    if (held_) pod_.end_handshake(source_);
+  }
+  bool held() const { return held_; }
 
  private:
   PodProxy& pod_;
+  const IpAddress source_;
+  const bool held_;
 };
 
 net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, UniqueFd client,
@@ -54,18 +60,19 @@ net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, Un
 
 }  // namespace
 
-net::Async<void> serve_hbone(PodProxy& pod, UniqueFd client, SocketAddress peer) {
-  const PodProxy::Attempt attempt(pod);
+net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
+                             SocketAddress peer) {
+  if (pod.stopped()) co_return;
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto local = net::local_address(client.get());
   const SocketAddress destination = local ? *local : SocketAddress{};
-  if (pod.handshakes >= pod.settings().max_handshakes) {
+  const HandshakeSlot slot(pod, peer.ip);
+  if (!slot.held()) {
     log_early_deny(metrics::Reporter::destination, peer, destination,
                    "too many TLS handshakes in progress for this pod");
     net::reset_on_close(client.get());
     co_return;
   }
-  const HandshakeSlot slot(pod);
   auto tunnel = co_await open_tunnel(pod, std::move(client), peer);
   if (!tunnel) {
     log_early_deny(metrics::Reporter::destination, peer, destination, tunnel.error().detail);

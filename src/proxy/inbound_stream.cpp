@@ -10,6 +10,8 @@ namespace culvert::proxy {
 
 namespace {
 
+constexpr std::size_t kMaxHost = 253;  // the longest DNS name
+
 // Answers without a stream.
 h2::Stream* refuse(hbone::Tunnel& tunnel, const h2::Request& request, int status,
                    std::string_view why) {
@@ -36,14 +38,18 @@ Facts facts_of(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& re
   facts.mutual_tls = true;
   facts.source = tunnel.remote;
   facts.destination = tunnel.local;
-  facts.authority = request.authority;
+  facts.set_authority(request.authority);
+  facts.endpoint = target.next_hop;
   facts.destination_workload = workload;
-  facts.destination_identity = workload->identity();
-  facts.source_identity = tunnel.peer().identity;
+  if (tunnel.peer().identity) {
+    facts.peer = *tunnel.peer().identity;
+    facts.peer_is_known = true;
+  }
   facts.service = target.service;
+  const auto host = hbone::forwarded_host(hbone::find_header(request.headers, "forwarded"));
+  if (host.size() <= kMaxHost) facts.forwarded_host = Name(host);
   const auto view = pod.environment().store.view();
   if (!facts.service) {
-    const auto host = hbone::forwarded_host(hbone::find_header(request.headers, "forwarded"));
     facts.service = state::guess_service(view, *workload, host, target.next_hop.port);
   }
   if (!came_through_gateway(pod.settings(), request)) {
@@ -51,7 +57,7 @@ Facts facts_of(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& re
   }
   if (!facts.source_workload && pod.settings().response_baggage) {
     auto said = hbone::parse_baggage(hbone::joined_header(request.headers, "baggage"));
-    if (!said.empty()) facts.source_baggage = std::make_unique<hbone::Baggage>(std::move(said));
+    if (!said.empty()) facts.said_baggage = std::make_unique<hbone::Baggage>(std::move(said));
   }
   return facts;
 }
@@ -60,7 +66,8 @@ Facts facts_of(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& re
 
 h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Request& request) {
   if (request.method != "CONNECT") {
-    return refuse(tunnel, request, 400, "method is not CONNECT: " + std::string(request.method));
+    return refuse(tunnel, request, 400,
+                  "method is not CONNECT: " + std::string(request.method.substr(0, 32)));
   }
   const auto workload = pod.workload();
   if (!workload) {
@@ -81,16 +88,13 @@ h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Reques
   // Registered before it is authorized: a policy that changes in between finds it.
   auto* connection =
       new InboundStream(pod, facts_of(pod, tunnel, request, workload, target), tunnel);
-  connection->actual_destination = target.next_hop;
-  connection->original_destination =
-      hbone::forwarded_host(hbone::find_header(request.headers, "forwarded"));
   const state::ConnectionFacts asked{tunnel.remote, tunnel.peer().identity, target.next_hop};
   if (auto allowed = pod.authorize(*workload, asked); !allowed) {
     tunnel.session().respond(request.id, 401, {}, true);
     connection->denied(allowed.error());
     return nullptr;
   }
-  net::spawn(pod.worker(), connection->run(target.dial(), workload));
+  net::spawn(pod.worker(), connection->run(PodProxy::Attempt(pod), target.dial(), workload));
   return &connection->stream();
 }
 
@@ -103,8 +107,8 @@ InboundStream::InboundStream(PodProxy& pod, Facts facts, hbone::Tunnel& tunnel)
 
 void InboundStream::denied(const Error& error) { on_relay_end(&error); }
 
-net::Async<void> InboundStream::run(SocketAddress application, state::WorkloadPtr workload) {
-  const PodProxy::Attempt attempt(pod_);
+net::Async<void> InboundStream::run(PodProxy::Attempt, SocketAddress application,
+                                    state::WorkloadPtr workload) {
   auto server =
       co_await dial_application(pod_, application, pod_.spoofed_source(facts_.source, application));
   if (failure_ || !server) {
@@ -117,8 +121,7 @@ net::Async<void> InboundStream::run(SocketAddress application, state::WorkloadPt
   }
   accept(workload);
   started_ = true;
-  relay_.start(std::move(*server),
-               hbone::RelayCounters{&counters().sent_bytes, &counters().received_bytes});
+  relay_.start(std::move(*server));
 }
 
 void InboundStream::accept(const state::WorkloadPtr& workload) {
@@ -142,6 +145,11 @@ void InboundStream::cut(Error reason) {
   } else if (!failure_) {
     failure_ = std::make_unique<Error>(std::move(reason));
   }
+}
+
+void InboundStream::on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) {
+  if (to_app != 0) counters().received(to_app);
+  if (to_tunnel != 0) counters().sent(to_tunnel);
 }
 
 void InboundStream::on_relay_end(const Error* error) {

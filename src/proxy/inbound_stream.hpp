@@ -16,12 +16,14 @@ class InboundStream final : public Connection, private hbone::Relay::Owner {
   // Refused by policy, before the stream is attached: the caller has answered.
   void denied(const Error& error);
   // Dials the application, answers, relays. The object may be gone afterwards.
-  net::Async<void> run(SocketAddress application, state::WorkloadPtr workload);
+  net::Async<void> run(PodProxy::Attempt attempt, SocketAddress application,
+                       state::WorkloadPtr workload);
   void cut(Error reason) override;
 
  private:
   void fail(Error error);
   void accept(const state::WorkloadPtr& workload);
+  void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) override;
   void on_relay_end(const Error* error) override;
 
   PodProxy& pod_;

@@ -29,16 +29,15 @@ Facts facts_of(const state::OutboundDecision& decision, const state::WorkloadPtr
   facts.service = decision.service;
   if (decision.kind != Kind::hbone) return facts;
   facts.mutual_tls = true;
-  facts.authority = decision.authority;
-  facts.source_identity = source->identity();
-  if (decision.destination) facts.destination_identity = decision.destination->identity();
+  facts.set_authority(decision.authority);
   return facts;
 }
 
 }  // namespace
 
-net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress peer) {
-  const PodProxy::Attempt attempt(pod);
+net::Async<void> serve_outbound(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
+                                SocketAddress peer) {
+  if (pod.stopped()) co_return;
   OpenSocket socket = pod.count_socket(metrics::Reporter::source);
   const auto deny = [&](const SocketAddress& destination, std::string_view why) {
     log_early_deny(metrics::Reporter::source, peer, destination, why);
@@ -48,6 +47,13 @@ net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress pe
   if (!destination) {
     deny({}, destination.error().detail);
     co_return;
+  }
+  // Not redirected, but aimed at our own listener: passing it on would come back here for ever.
+  if (destination->port == pod.settings().outbound_port) {
+    if (const auto own = net::local_address(client.get()); own && *own == *destination) {
+      deny(*destination, "attempted recursive call to ourselves");
+      co_return;
+    }
   }
   auto source = pod.workload();
   if (!source) source = co_await pod.await_workload();
@@ -62,18 +68,17 @@ net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress pe
     co_return;
   }
   Facts facts = facts_of(decision, source, peer);
+  facts.endpoint = *destination;
   if (decision.kind == Kind::hbone) {
-    auto* connection =
-        new OutboundTunnelled(pod, std::move(facts), std::move(socket), std::move(client));
-    connection->original_destination = destination->to_string();
-    connection->actual_destination = decision.dial;
+    auto* connection = new OutboundTunnelled(pod, std::move(facts), std::move(client));
+    {
+      const OpenSocket counted_by_the_connection = std::move(socket);
+    }
     co_await connection->run(std::move(decision));
     co_return;
   }
   auto* connection =
       new PlainConnection(pod, std::move(facts), std::move(socket), std::move(client));
-  connection->original_destination = destination->to_string();
-  connection->actual_destination = decision.dial;
   co_await connection->run(decision.dial, std::nullopt);
 }
 

@@ -18,12 +18,12 @@ Error explained(const Error& error) {
 
 }  // namespace
 
-OutboundTunnelled::OutboundTunnelled(PodProxy& pod, Facts facts, OpenSocket socket, UniqueFd client)
+OutboundTunnelled::OutboundTunnelled(PodProxy& pod, Facts facts, UniqueFd client)
     : Connection(std::move(facts), pod.worker().now()),
       pod_(pod),
-      socket_(std::move(socket)),
-      client_(std::move(client)),
-      relay_(pod.worker(), *this) {
+      relay_(pod.worker(), *this),
+      client_(std::move(client)) {
+  pod.socket_gauge(facts_.reporter).add();
   pod.add_connection(*this);
   opened(pod.counters(facts_));
 }
@@ -35,8 +35,7 @@ net::Async<void> OutboundTunnelled::run(state::OutboundDecision decision) {
     co_return;
   }
   started_ = true;
-  relay_.start(std::move(client_),
-               hbone::RelayCounters{&counters().received_bytes, &counters().sent_bytes});
+  relay_.start(std::move(client_));
 }
 
 net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecision& decision) {
@@ -51,7 +50,7 @@ net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecisio
     dialling_ = true;
     co_return explained(tunnel.error());
   }
-  if (auto sent = request(**tunnel); !sent) co_return sent.error();
+  if (auto sent = request(**tunnel, decision.authority); !sent) co_return sent.error();
   const TimePoint deadline =
       pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
   auto response = co_await relay_.response(deadline);
@@ -64,8 +63,11 @@ net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecisio
   co_return Result<void>();
 }
 
-Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel) {
-  if (tunnel.peer().identity) facts_.destination_identity = tunnel.peer().identity;
+Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel, std::string_view authority) {
+  if (tunnel.peer().identity) {
+    facts_.peer = *tunnel.peer().identity;
+    facts_.peer_is_known = true;
+  }
   const auto service = facts_.service ? facts_.service->hostname.view() : std::string_view();
   const auto forwarded = hbone::forwarded_header(facts_.source, service);
   const auto traceparent = hbone::make_traceparent(pod_.worker().random());
@@ -74,14 +76,18 @@ Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel) {
       {"forwarded", forwarded},
       {"traceparent", traceparent},
   }};
-  return relay_.request(tunnel, facts_.authority, headers);
+  return relay_.request(tunnel, authority, headers);
 }
 
 void OutboundTunnelled::fail(Error error) {
   if (!failure_) failure_ = std::make_unique<Error>(std::move(error));
-  net::reset_on_close(client_.get());
-  client_.reset();
+  close_client();
   if (!relay_.abandon()) on_relay_end(nullptr);
+}
+
+void OutboundTunnelled::close_client() {
+  if (client_) net::reset_on_close(client_.get());
+  client_.reset();
 }
 
 void OutboundTunnelled::cut(Error reason) {
@@ -89,11 +95,18 @@ void OutboundTunnelled::cut(Error reason) {
     relay_.cut(std::move(reason));
   } else if (!failure_) {
     failure_ = std::make_unique<Error>(std::move(reason));
+    close_client();  // now: what is being opened may take long to notice
   }
+}
+
+void OutboundTunnelled::on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) {
+  if (to_tunnel != 0) counters().received(to_tunnel);
+  if (to_app != 0) counters().sent(to_app);
 }
 
 void OutboundTunnelled::on_relay_end(const Error* error) {
   PodProxy& pod = pod_;
+  pod.socket_gauge(facts_.reporter).sub();
   if (failure_) error = failure_.get();
   closed(relay_.bytes_to_tunnel(), relay_.bytes_to_app(), error, pod.worker().now(), dialling_);
   delete this;

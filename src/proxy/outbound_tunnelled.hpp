@@ -11,7 +11,7 @@ namespace culvert::proxy {
 // sides are done.
 class OutboundTunnelled final : public Connection, private hbone::Relay::Owner {
  public:
-  OutboundTunnelled(PodProxy& pod, Facts facts, OpenSocket socket, UniqueFd client);
+  OutboundTunnelled(PodProxy& pod, Facts facts, UniqueFd client);
 
   // Gets a tunnel, asks the peer to connect, relays. The object may be gone afterwards.
   net::Async<void> run(state::OutboundDecision decision);
@@ -19,15 +19,17 @@ class OutboundTunnelled final : public Connection, private hbone::Relay::Owner {
 
  private:
   net::Async<Result<void>> connect(const state::OutboundDecision& decision);
-  Result<void> request(hbone::Tunnel& tunnel);
+  Result<void> request(hbone::Tunnel& tunnel, std::string_view authority);
   void fail(Error error);
+  void close_client();
+  void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) override;
   void on_relay_end(const Error* error) override;
 
+  // Ordered for size: there are tens of thousands of these.
   PodProxy& pod_;
-  OpenSocket socket_;
-  UniqueFd client_;  // until the relay has it
   hbone::Relay relay_;
   std::unique_ptr<Error> failure_;  // why it did not come about, or was cut meanwhile
+  UniqueFd client_;                 // until the relay has it
   bool started_ = false;
   bool dialling_ = false;  // the failure is that of reaching the peer's HBONE port
 };

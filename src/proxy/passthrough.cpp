@@ -4,8 +4,9 @@
 
 namespace culvert::proxy {
 
-net::Async<void> serve_plaintext(PodProxy& pod, UniqueFd client, SocketAddress peer) {
-  const PodProxy::Attempt attempt(pod);
+net::Async<void> serve_plaintext(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
+                                 SocketAddress peer) {
+  if (pod.stopped()) co_return;
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto deny = [&](const SocketAddress& destination, std::string_view why) {
     log_early_deny(metrics::Reporter::destination, peer, destination, why);
@@ -31,6 +32,7 @@ net::Async<void> serve_plaintext(PodProxy& pod, UniqueFd client, SocketAddress p
   facts.reporter = metrics::Reporter::destination;
   facts.source = peer;
   facts.destination = *destination;
+  facts.endpoint = *destination;
   facts.destination_workload = workload;
   {
     const auto view = pod.environment().store.view();
@@ -40,8 +42,6 @@ net::Async<void> serve_plaintext(PodProxy& pod, UniqueFd client, SocketAddress p
   // Registered before it is authorized: a policy that changes in between finds it.
   auto* connection =
       new PlainConnection(pod, std::move(facts), std::move(socket), std::move(client));
-  connection->actual_destination = *destination;
-  connection->original_destination = destination->to_string();
   const state::ConnectionFacts asked{peer, std::nullopt, *destination};
   if (auto allowed = pod.authorize(*workload, asked); !allowed) {
     connection->fail(allowed.error());

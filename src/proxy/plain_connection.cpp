@@ -31,9 +31,13 @@ net::Async<void> PlainConnection::run(SocketAddress destination, std::optional<I
 }
 
 void PlainConnection::fail(const Error& error) {
-  net::reset_on_close(client_.get());
-  client_.reset();
+  close_client();
   on_relay_end(&error);
+}
+
+void PlainConnection::close_client() {
+  if (client_) net::reset_on_close(client_.get());
+  client_.reset();
 }
 
 void PlainConnection::cut(Error reason) {
@@ -41,6 +45,7 @@ void PlainConnection::cut(Error reason) {
     relay_.cut(std::move(reason));
   } else if (!cut_) {
     cut_ = std::make_unique<Error>(std::move(reason));
+    close_client();  // now: the dial may take long to end
   }
 }
 

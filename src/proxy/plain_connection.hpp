@@ -20,6 +20,7 @@ class PlainConnection final : public Connection, private PlainRelay::Owner {
   void cut(Error reason) override;
 
  private:
+  void close_client();
   void on_relay_end(const Error* error) override;
 
   PodProxy& pod_;

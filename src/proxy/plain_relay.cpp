@@ -73,7 +73,7 @@ bool PlainRelay::pump(Side& from) {
     const Bytes bytes = Bytes(buffer).first(size);
     const std::size_t taken = deliver(from, bytes);
     if (taken == size) continue;
-    if (!broken_)
+    if (!from.done)
       from.leftover.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
     return false;
   }
@@ -83,7 +83,7 @@ bool PlainRelay::pump(Side& from) {
 // How much of what was read here the other side took.
 std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
   std::size_t done = 0;
-  while (done < bytes.size() && from.other->writable && !broken_) {
+  while (done < bytes.size() && from.other->writable) {
     const auto n =
         ::send(from.other->fd.get(), bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
     if (n >= 0) {
@@ -91,7 +91,11 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
     } else if (errno == EAGAIN) {
       from.other->writable = false;
     } else if (errno != EINTR) {
-      end_direction(from, true);
+      // The other side takes nothing more; what it said before it left is still passed on.
+      from.done = true;
+      from.other->readable = from.other->hung_up = true;
+      release(from.leftover);
+      return done;
     }
   }
   from.total += done;
@@ -103,6 +107,7 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
 bool PlainRelay::write_leftover(Side& from) {
   if (from.leftover.empty()) return true;
   const std::size_t done = deliver(from, from.leftover);
+  if (from.done) return false;
   from.leftover.erase(from.leftover.begin(),
                       from.leftover.begin() + static_cast<std::ptrdiff_t>(done));
   if (!from.leftover.empty()) return false;

@@ -46,17 +46,17 @@ Result<void> PodProxy::authorize(const state::Workload& workload,
 
 void PodProxy::recheck_connections() {
   const auto current = workload();
-  if (!current) return;  // gone from the mesh for now: what was allowed stays until we know more
   for (auto it = connections_.begin(); it != connections_.end();) {
     Connection& connection = *it++;
     if (connection.facts().reporter != metrics::Reporter::destination) continue;
     const state::ConnectionFacts facts{connection.facts().source,
-                                       connection.facts().source_identity,
-                                       connection.actual_destination};
-    const auto verdict = state::authorize(environment_.store.view(), *current, facts);
+                                       connection.facts().source_identity(),
+                                       connection.facts().actual_destination()};
+    // A pod that has left the mesh meanwhile is judged as it was when the connection opened.
+    const auto& judged = current ? current : connection.facts().destination_workload;
+    const auto verdict = state::authorize(environment_.store.view(), *judged, facts);
     if (!verdict.allowed) {
-      connection.cut(
-          fail(Errc::denied, "connection closed due to policy change: " + verdict.reason()));
+      connection.cut(fail(Errc::denied, "connection closed due to policy change"));
     }
   }
 }
@@ -72,8 +72,10 @@ ConnectionInfo PodProxy::describe(const Connection& connection) const {
   ConnectionInfo info;
   info.inbound = facts.reporter == metrics::Reporter::destination;
   info.source = facts.source.to_string();
-  info.original_destination = connection.original_destination;
-  info.actual_destination = connection.actual_destination.to_string();
+  // For a tunnelled inbound connection that is what the caller says it meant, if it does.
+  const bool said = info.inbound && facts.mutual_tls;
+  info.original_destination = said ? facts.forwarded_host.str() : facts.endpoint.to_string();
+  info.actual_destination = facts.actual_destination().to_string();
   info.protocol = facts.mutual_tls ? "HBONE" : "TCP";
   return info;
 }

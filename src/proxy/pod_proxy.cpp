@@ -1,5 +1,7 @@
 #include "proxy/pod_proxy.hpp"
 
+#include <algorithm>
+
 #include "culvert/base/log.hpp"
 
 namespace culvert::proxy {
@@ -33,7 +35,7 @@ Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool
   if (!fd) return fd.error();
   auto accept = [this, handler](UniqueFd client, const SocketAddress& peer) {
     net::prepare_accepted(client.get(), settings().socket.keepalive);
-    net::spawn(worker(), handler(*this, std::move(client), peer));
+    net::spawn(worker(), handler(*this, Attempt(*this), std::move(client), peer));
   };
   auto listener = std::make_unique<net::Listener>(
       worker(), std::move(*fd), std::string(name) + " of " + info_.to_string(), std::move(accept));
@@ -112,6 +114,21 @@ void PodProxy::check_idle() {
   worker().post(on_idle_);
 }
 
+bool PodProxy::begin_handshake(const IpAddress& source) {
+  const std::size_t share = std::max<std::size_t>(settings().max_handshakes / 8, 1);
+  const auto found = handshakes_from_.find(source);
+  const std::size_t mine = found == handshakes_from_.end() ? 0 : found->second;
+  if (handshakes_ >= settings().max_handshakes || mine >= share) return false;
+  ++handshakes_;
+  ++handshakes_from_[source];
+  return true;
+}
+
+void PodProxy::end_handshake(const IpAddress& source) {
+  --handshakes_;
+  if (--handshakes_from_[source] == 0) handshakes_from_.erase(source);
+}
+
 h2::Stream* PodProxy::on_request(hbone::Tunnel& tunnel, const h2::Request& request) {
   return accept_stream(*this, tunnel, request);
 }
@@ -119,7 +136,11 @@ h2::Stream* PodProxy::on_request(hbone::Tunnel& tunnel, const h2::Request& reque
 void PodProxy::adopt(std::unique_ptr<hbone::Tunnel> tunnel, OpenSocket socket) {
   auto* raw = tunnel.get();
   inbound_tunnels_.emplace(raw, InboundTunnel{std::move(tunnel), std::move(socket)});
-  if (draining_) raw->shut_down();
+  if (stopped_) {
+    raw->cut(h2::ErrorCode::cancel, std::nullopt);
+  } else if (draining_) {
+    raw->shut_down();
+  }
 }
 
 void PodProxy::on_tunnel_draining(hbone::Tunnel&) {}

@@ -80,13 +80,15 @@ class PodProxy final : public hbone::TunnelOwner {
                                           const SocketAddress& application) const;
   // Keeps an inbound tunnel until it closes.
   void adopt(std::unique_ptr<hbone::Tunnel> tunnel, OpenSocket socket);
-  OpenSocket count_socket(metrics::Reporter reporter) {
-    return OpenSocket(*environment_.sockets_open[static_cast<std::size_t>(reporter)]);
+  metrics::Gauge& socket_gauge(metrics::Reporter reporter) {
+    return *environment_.sockets_open[static_cast<std::size_t>(reporter)];
   }
+  OpenSocket count_socket(metrics::Reporter reporter) { return OpenSocket(socket_gauge(reporter)); }
   // The baggage header value that describes `workload`.
   const std::string& baggage(const state::WorkloadPtr& workload);
 
-  // Counts an accepted socket or an attempt in progress for as long as it lives.
+  // Counts an attempt to open a connection for as long as it lives: made when the attempt is
+  // queued, so that the pod proxy is still there when it runs.
   class Attempt {
    public:
     explicit Attempt(PodProxy& pod) : pod_(&pod) { ++pod.attempts_; }
@@ -100,11 +102,14 @@ class PodProxy final : public hbone::TunnelOwner {
    private:
     PodProxy* pod_;
   };
-  bool draining() const { return draining_; }
-  std::size_t handshakes = 0;
+  bool stopped() const { return stopped_; }
+  // Handshakes in progress, bounded in all and for each source, so that one host that stalls cannot
+  // lock the others out.
+  bool begin_handshake(const IpAddress& source);
+  void end_handshake(const IpAddress& source);
 
  private:
-  using Handler = net::Async<void> (*)(PodProxy&, UniqueFd, SocketAddress);
+  using Handler = net::Async<void> (*)(PodProxy&, Attempt, UniqueFd, SocketAddress);
   Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
                                                 std::string_view name, Handler handler);
   void close_listeners();
@@ -126,6 +131,8 @@ class PodProxy final : public hbone::TunnelOwner {
   ConnectionList connections_;
   std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
   std::size_t attempts_ = 0;
+  std::size_t handshakes_ = 0;
+  std::unordered_map<IpAddress, std::size_t> handshakes_from_;
   state::WorkloadPtr baggage_of_;  // whose baggage_ is
   std::string baggage_;
   bool spoof_ = false;
@@ -139,8 +146,11 @@ class PodProxy final : public hbone::TunnelOwner {
 h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Request& request);
 
 // Handlers of the three listeners.
-net::Async<void> serve_outbound(PodProxy& pod, UniqueFd client, SocketAddress peer);
-net::Async<void> serve_plaintext(PodProxy& pod, UniqueFd client, SocketAddress peer);
-net::Async<void> serve_hbone(PodProxy& pod, UniqueFd client, SocketAddress peer);
+net::Async<void> serve_outbound(PodProxy& pod, PodProxy::Attempt attempt, UniqueFd client,
+                                SocketAddress peer);
+net::Async<void> serve_plaintext(PodProxy& pod, PodProxy::Attempt attempt, UniqueFd client,
+                                 SocketAddress peer);
+net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt attempt, UniqueFd client,
+                             SocketAddress peer);
 
 }  // namespace culvert::proxy

@@ -33,15 +33,16 @@ metrics::PeerLabels labels_of(const hbone::Baggage& baggage) {
 }
 
 metrics::PeerLabels source_labels(const Facts& facts) {
+  const auto identity = facts.source_identity();
   metrics::PeerLabels labels;
   if (facts.source_workload) {
     labels = labels_of(*facts.source_workload);
   } else {
-    if (facts.source_baggage) labels = labels_of(*facts.source_baggage);
+    if (facts.said_baggage) labels = labels_of(*facts.said_baggage);
     // The proven namespace beats what the peer says about itself.
-    if (facts.source_identity) labels.namespace_ = facts.source_identity->namespace_;
+    if (identity) labels.namespace_ = identity->namespace_;
   }
-  if (facts.source_identity) labels.principal = Name(facts.source_identity->uri());
+  if (identity) labels.principal = Name(identity->uri());
   return labels;
 }
 
@@ -51,7 +52,7 @@ metrics::PeerLabels destination_labels(const Facts& facts) {
     labels = labels_of(*facts.destination_workload);
     labels.principal = Name(facts.destination_workload->identity().uri());
   }
-  if (facts.destination_identity) labels.principal = Name(facts.destination_identity->uri());
+  if (const auto identity = facts.destination_identity()) labels.principal = Name(identity->uri());
   return labels;
 }
 
@@ -68,6 +69,31 @@ void describe(metrics::AccessPeer& peer, const state::WorkloadPtr& workload) {
 }
 
 }  // namespace
+
+std::optional<Identity> Facts::source_identity() const {
+  if (!mutual_tls) return std::nullopt;
+  if (reporter == metrics::Reporter::source) return source_workload->identity();
+  return peer_is_known ? std::optional(peer) : std::nullopt;
+}
+
+std::optional<Identity> Facts::destination_identity() const {
+  if (!mutual_tls) return std::nullopt;
+  if (reporter == metrics::Reporter::source && peer_is_known) return peer;
+  return destination_workload ? std::optional(destination_workload->identity()) : std::nullopt;
+}
+
+std::string Facts::authority() const {
+  if (target_host) return *target_host;
+  return target.port != 0 ? target.to_string() : std::string();
+}
+
+void Facts::set_authority(std::string_view text) {
+  if (auto address = SocketAddress::parse(text); address && address->port != 0) {
+    target = *address;
+  } else {
+    target_host = std::make_unique<std::string>(text);
+  }
+}
 
 metrics::TrafficLabels labels_of(const Facts& facts) {
   metrics::TrafficLabels labels;
@@ -93,19 +119,21 @@ void log_access(metrics::AccessEvent event, const Facts& facts, std::uint64_t re
   record.destination.address = facts.destination;
   describe(record.source, facts.source_workload);
   describe(record.destination, facts.destination_workload);
-  const auto source_id = facts.source_identity ? facts.source_identity->uri() : std::string();
-  const auto destination_id =
-      facts.destination_identity ? facts.destination_identity->uri() : std::string();
+  const auto source_identity = facts.source_identity();
+  const auto destination_identity = facts.destination_identity();
+  const auto source_id = source_identity ? source_identity->uri() : std::string();
+  const auto destination_id = destination_identity ? destination_identity->uri() : std::string();
+  const auto authority = facts.authority();
   if (!facts.source_workload) {
-    if (facts.source_identity) record.source.namespace_ = facts.source_identity->namespace_.view();
-    if (facts.source_baggage) {
-      record.source.workload = facts.source_baggage->workload_name;
-      record.source.cluster = facts.source_baggage->cluster;
+    if (source_identity) record.source.namespace_ = source_identity->namespace_.view();
+    if (facts.said_baggage) {
+      record.source.workload = facts.said_baggage->workload_name;
+      record.source.cluster = facts.said_baggage->cluster;
     }
   }
   record.source.identity = source_id;
   record.destination.identity = destination_id;
-  record.destination_hbone = facts.authority;
+  record.destination_hbone = authority;
   if (facts.service) record.destination_service = facts.service->hostname.view();
   record.received_bytes = received;
   record.sent_bytes = sent;

@@ -17,20 +17,36 @@
 
 namespace culvert::proxy {
 
-// Facts of one connection, collected while it is opened. Kept as references to shared state: labels
-// and lines are made from them when needed.
+// Facts of one connection, collected while it is opened and kept until it ends: references to
+// shared state and small values, because there are tens of thousands of them. Labels and log lines
+// are made from them when needed.
 struct Facts {
   metrics::Reporter reporter = metrics::Reporter::source;
   bool mutual_tls = false;
+  bool peer_is_known = false;  // `peer` is set
   SocketAddress source;
-  SocketAddress destination;                // as the log shows it: the TCP destination
-  std::string authority;                    // CONNECT authority, empty for plain TCP
-  state::WorkloadPtr source_workload;       // null: unknown
-  state::WorkloadPtr destination_workload;  // null: unknown
-  state::ServicePtr service;                // the one that was meant, null: unknown
-  std::optional<Identity> source_identity;  // proven on this hop
-  std::optional<Identity> destination_identity;
-  std::unique_ptr<hbone::Baggage> source_baggage;  // what an unknown source says about itself
+  SocketAddress destination;  // as the log shows it: the TCP destination
+  // Outbound: what the application asked for. Inbound: the application's own address.
+  SocketAddress endpoint;
+  SocketAddress target;                          // CONNECT authority; port 0: none, or a hostname
+  std::unique_ptr<std::string> target_host;      // CONNECT authority that is "hostname:port"
+  state::WorkloadPtr source_workload;            // null: unknown
+  state::WorkloadPtr destination_workload;       // null: unknown
+  state::ServicePtr service;                     // the one that was meant, null: unknown
+  Identity peer;                                 // what the other end of the tunnel has proven
+  Name forwarded_host;                           // inbound: the service that the caller named
+  std::unique_ptr<hbone::Baggage> said_baggage;  // what an unknown source says about itself
+
+  // Both only on hops with mutual TLS.
+  std::optional<Identity> source_identity() const;
+  std::optional<Identity> destination_identity() const;
+  // "host:port", or empty.
+  std::string authority() const;
+  void set_authority(std::string_view text);
+  // Where the application is, or where we connected to.
+  const SocketAddress& actual_destination() const {
+    return reporter == metrics::Reporter::destination ? endpoint : destination;
+  }
 };
 
 metrics::TrafficLabels labels_of(const Facts& facts);

@@ -10,14 +10,30 @@ std::size_t TrafficCache::KeyHash::operator()(const Key& key) const noexcept {
   return hash * 31 + std::hash<Identity>{}(key.destination_identity);
 }
 
+// What peers say about themselves makes labels, and series are for ever: beyond a bound only what
+// is proven counts.
+metrics::TrafficCounters& TrafficCache::get_said(const Facts& facts) {
+  auto labels = labels_of(facts);
+  if (!said_.contains(labels)) {
+    if (said_.size() < kMaxSaid) {
+      said_.insert(labels);
+    } else {
+      metrics::PeerLabels proven;
+      proven.namespace_ = facts.peer_is_known ? facts.peer.namespace_ : Name();
+      proven.principal = labels.source.principal;
+      labels.source = proven;
+    }
+  }
+  return registry_.get(labels);
+}
+
 metrics::TrafficCounters& TrafficCache::get(const Facts& facts) {
-  // What a peer says about itself is no key: it would let the peer fill the cache.
-  if (facts.source_baggage) return registry_.get(labels_of(facts));
+  if (facts.said_baggage) return get_said(facts);
   Key key{facts.source_workload,
           facts.destination_workload,
           facts.service,
-          facts.source_identity.value_or(Identity{}),
-          facts.destination_identity.value_or(Identity{}),
+          facts.source_identity().value_or(Identity{}),
+          facts.destination_identity().value_or(Identity{}),
           facts.reporter,
           facts.mutual_tls};
   if (const auto found = entries_.find(key); found != entries_.end()) return *found->second;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "culvert/metrics/traffic.hpp"
 #include "proxy/record.hpp"
@@ -32,9 +33,13 @@ class TrafficCache {
     std::size_t operator()(const Key& key) const noexcept;
   };
   static constexpr std::size_t kMaxEntries = 4096;
+  static constexpr std::size_t kMaxSaid = 256;
+
+  metrics::TrafficCounters& get_said(const Facts& facts);
 
   metrics::TrafficRegistry& registry_;
   std::unordered_map<Key, metrics::TrafficCounters*, KeyHash> entries_;
+  std::unordered_set<metrics::TrafficLabels, metrics::TrafficLabelsHash> said_;
 };
 
 }  // namespace culvert::proxy

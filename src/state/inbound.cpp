@@ -88,8 +88,8 @@ class Delivery {
   Refusal by_address(const IpAddress& ip) {
     if (ip != target_.next_hop.ip && !local_.application_tunnel &&
         !is_waypoint_of(view_, local_, ip)) {
-      return bad_request("ip mismatch: " + ip.to_string() + " is neither this pod (" +
-                         target_.next_hop.ip.to_string() + ") nor behind it as a waypoint");
+      return bad_request("ip mismatch: " + ip.to_string() +
+                         " != " + target_.next_hop.ip.to_string());
     }
     if (settings_.internal_ports.contains(authority_.port)) return illegal(authority_.port);
     target_.next_hop.port = authority_.port;

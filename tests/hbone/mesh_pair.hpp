@@ -41,7 +41,11 @@ struct AppPair {
 // One relayed stream of either side, and how it ended.
 struct Side final : Relay::Owner {
   explicit Side(net::Worker& worker) : relay(worker, *this) {}
-  void start() { relay.start(std::move(pair.inside), RelayCounters{&to_tunnel, &to_app}); }
+  void start() { relay.start(std::move(pair.inside)); }
+  void on_bytes(std::uint64_t out, std::uint64_t in) override {
+    to_tunnel += out;
+    to_app += in;
+  }
   void on_relay_end(const Error* reason) override {
     ended = true;
     if (reason != nullptr) error = *reason;
@@ -54,6 +58,21 @@ struct Side final : Relay::Owner {
   std::optional<Result<Response>> answer;
   Relay relay;
 };
+
+// What can be read from `from` now.
+inline std::string read_all(const UniqueFd& from) {
+  std::string all;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto n = ::recv(from.get(), buffer.data(), buffer.size(), 0);
+    if (n <= 0) return all;
+    all.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+inline bool at_eof(const UniqueFd& from) {
+  char c = 0;
+  return ::recv(from.get(), &c, 1, MSG_PEEK) == 0;
+}
 
 class MeshPair : public ::testing::Test, public TunnelOwner {
  protected:
@@ -168,21 +187,6 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
       if (!tick.armed()) tick.arm(worker.timers(), Clock::now() + 20ms);
       return done();
     });
-  }
-
-  // What the test's side of `from` can read now.
-  static std::string read_all(const UniqueFd& from) {
-    std::string all;
-    std::array<char, 65536> buffer;
-    for (;;) {
-      const auto n = ::recv(from.get(), buffer.data(), buffer.size(), 0);
-      if (n <= 0) return all;
-      all.append(buffer.data(), static_cast<std::size_t>(n));
-    }
-  }
-  static bool at_eof(const UniqueFd& from) {
-    char c = 0;
-    return ::recv(from.get(), &c, 1, MSG_PEEK) == 0;
   }
 
   net::Worker worker{0};

@@ -6,6 +6,7 @@ namespace culvert::hbone {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::at_eof;
 using testing::identity;
 using testing::MeshPair;
 using testing::Side;

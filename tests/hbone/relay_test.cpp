@@ -5,7 +5,9 @@
 namespace culvert::hbone {
 namespace {
 
+using testing::at_eof;
 using testing::MeshPair;
+using testing::read_all;
 using testing::Side;
 
 class RelayTest : public MeshPair {
@@ -118,6 +120,45 @@ TEST_F(RelayTest, AbortedStreamsLeaveTheirWindowToOthers) {
   ASSERT_EQ(pool->tunnels(), 1U);
   const std::string data(24 << 20, 'd');  // more than the connection's window
   EXPECT_TRUE(pump(*client, *server, data) == data);
+}
+
+TEST_F(RelayTest, AnApplicationThatBreaksWithUndeliveredDataHurtsNobody) {
+  auto [client, server] = open_both();
+  const std::string block(1 << 16, 'z');
+  for (int i = 0; i < 200; ++i) {  // more than the application's socket holds
+    ::send(client->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+    run_until([n = 0]() mutable { return ++n > 1; });
+  }
+  EXPECT_GT(worker.held_bytes(), 0U);
+  server->pair.app.reset();
+  run_until([&, s = server] { return s->ended; });
+  EXPECT_EQ(worker.held_bytes(), 0U);
+}
+
+TEST_F(RelayTest, AnEarlyAnswerArrivesThoughTheApplicationStoppedListening) {
+  auto [client, server] = open_both();
+  const std::string block(1 << 16, 'z');
+  for (int i = 0; i < 50; ++i) {
+    ::send(client->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+    run_until([n = 0]() mutable { return ++n > 1; });
+  }
+  ASSERT_EQ(::send(server->pair.app.get(), "413", 3, 0), 3);
+  server->pair.app.reset();  // with unread input
+  std::string received;
+  run_until([&, c = client] {
+    received += read_all(c->pair.app);
+    return received == "413";
+  });
+}
+
+TEST_F(RelayTest, ABrokenTunnelDoesNotLookLikeAnEnd) {
+  auto [client, server] = open_both();
+  for (auto& tunnel : server_tunnels) {
+    tunnel->cut(h2::ErrorCode::connect_error, fail(Errc::closed, "test"));
+  }
+  run_until([&, c = client, s = server] { return c->ended && s->ended; });
+  ASSERT_TRUE(client->error.has_value());
+  ASSERT_TRUE(server->error.has_value());
 }
 
 TEST_F(RelayTest, CutsBothSidesAndSaysWhy) {

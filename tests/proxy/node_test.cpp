@@ -161,7 +161,7 @@ TEST_F(NodeTest, DeliversToTheApplicationAndCounts) {
   ASSERT_EQ(::send(sides_[0]->pair.app.get(), "hello", 5, 0), 5);
   std::string received;
   run_until([&] {
-    received += hbone::testing::MeshPair::read_all(application);
+    received += hbone::testing::read_all(application);
     return received == "hello";
   });
   application.reset();
@@ -245,7 +245,7 @@ TEST_F(NodeTest, DrainLetsConnectionsFinish) {
   ASSERT_EQ(::send(application.get(), "last words", 10, 0), 10);
   std::string received;
   run_until([&] {
-    received += hbone::testing::MeshPair::read_all(sides_[0]->pair.app);
+    received += hbone::testing::read_all(sides_[0]->pair.app);
     return received == "last words";
   });
   application.reset();

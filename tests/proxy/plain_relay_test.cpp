@@ -8,7 +8,6 @@ namespace culvert::proxy {
 namespace {
 
 using hbone::testing::AppPair;
-using hbone::testing::MeshPair;
 
 class PlainRelayTest : public ::testing::Test, public PlainRelay::Owner {
  protected:
@@ -33,7 +32,7 @@ class PlainRelayTest : public ::testing::Test, public PlainRelay::Owner {
     run_until([&] {
       const auto n = ::send(from.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
       if (n > 0) sent += static_cast<std::size_t>(n);
-      out += MeshPair::read_all(to);
+      out += hbone::testing::read_all(to);
       return out.size() >= data.size();
     });
     return out;
@@ -59,7 +58,7 @@ TEST_F(PlainRelayTest, CarriesBytesBothWaysAndCountsThem) {
 
 TEST_F(PlainRelayTest, HalfCloses) {
   ASSERT_EQ(::shutdown(left_.app.get(), SHUT_WR), 0);
-  run_until([&] { return MeshPair::at_eof(right_.app); });
+  run_until([&] { return hbone::testing::at_eof(right_.app); });
   EXPECT_EQ(pump(right_.app, left_.app, "still here"), "still here");
   ASSERT_EQ(::shutdown(right_.app.get(), SHUT_WR), 0);
   run_until([&] { return ended_; });

@@ -4,7 +4,6 @@
 // by the stream's window.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -26,18 +25,15 @@ struct Response {
   std::string baggage;  // the baggage headers joined by ',', when status is 200
 };
 
-// Live counters of a connection; outlive the relay. Added to as bytes move.
-struct RelayCounters {
-  std::atomic<std::uint64_t>* to_tunnel = nullptr;  // bytes from the application to the peer
-  std::atomic<std::uint64_t>* to_app = nullptr;     // bytes delivered to the application
-};
-
 // Worker thread only. Lives from before the stream is attached until on_relay_end(), and is
 // destroyed by its owner there, or before if it was never attached.
 class Relay final : public h2::Stream, public net::Watch {
  public:
   class Owner {
    public:
+    // Bytes have moved: from the application to the peer, and to the application. For live
+    // counters; nothing may be ended inside.
+    virtual void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) = 0;
     // The stream and the socket are gone. `error` is null when both sides ended in order or one of
     // them simply went away (reset, closed); resets are normal traffic. Called once for every relay
     // that was attached, never from inside attach or start. The owner may destroy the relay inside.
@@ -53,8 +49,8 @@ class Relay final : public h2::Stream, public net::Watch {
   // Client: sends the CONNECT on `tunnel`. Attached on success.
   Result<void> request(Tunnel& tunnel, std::string_view authority,
                        std::span<const h2::Header> headers);
-  // Client: the answer; Errc::timed_out at `deadline`, or why the stream ended first. Awaited by
-  // one coroutine; the relay outlives the wait.
+  // Client: the answer; Errc::timed_out at `deadline`, or why the stream ended first. Await it
+  // right behind request(), without suspending in between; the relay outlives the wait.
   net::Async<Result<Response>> response(TimePoint deadline);
 
   // Server: the stream of a request on `tunnel` is being attached (return this from on_request).
@@ -68,7 +64,7 @@ class Relay final : public h2::Stream, public net::Watch {
   void accept(std::span<const h2::Header> headers);
 
   // Joins the application's socket: bytes flow from here on.
-  void start(UniqueFd app, const RelayCounters& counters);
+  void start(UniqueFd app);
 
   // Cuts both sides now: RST_STREAM to the peer, RST to the application. on_relay_end follows with
   // `reason`.
@@ -90,11 +86,18 @@ class Relay final : public h2::Stream, public net::Watch {
   void on_ready(std::uint32_t events) override;
 
  private:
-  // Bytes that the application has not taken yet.
+  // Bytes that the application has not taken yet, counted in the worker's budget.
   struct Backlog {
+    explicit Backlog(net::Worker& w) : worker(w) {}
+    Backlog(const Backlog&) = delete;
+    ~Backlog() { worker.held_bytes() -= bytes.size(); }
+    void append(Bytes more);
+    void drop_front(std::size_t n);
+    Bytes left() const { return Bytes(bytes).subspan(from); }
+
+    net::Worker& worker;
     std::vector<std::uint8_t> bytes;
     std::size_t from = 0;
-    std::size_t left() const { return bytes.size() - from; }
   };
 
   std::size_t deliver(Bytes bytes);
@@ -104,6 +107,7 @@ class Relay final : public h2::Stream, public net::Watch {
   void end_app_writing();
   void give_up();
   void app_failed();
+  bool has_unread() const;
   void maybe_finish();
   void finish();
 
@@ -114,20 +118,21 @@ class Relay final : public h2::Stream, public net::Watch {
   std::unique_ptr<Result<Response>> early_answer_;    // came before anybody waited
   std::unique_ptr<Backlog> backlog_;
   std::unique_ptr<Error> error_;
-  RelayCounters counters_;
   std::uint64_t to_tunnel_ = 0;
   std::uint64_t to_app_ = 0;
   UniqueFd app_;
   bool app_readable_ = false;
   bool app_hung_up_ = false;  // FIN or an error waits behind the readable bytes
   bool app_writable_ = true;
-  bool app_broken_ = false;  // writing or reading failed: the socket is of no more use
+  bool app_broken_ = false;  // reading failed, too: the socket is of no more use
+  bool app_deaf_ = false;    // writing failed; what was said before is still read
   bool app_ended_ = false;   // FIN was read: END_STREAM is out or on its way
   bool started_ = false;
   bool waiting_ = false;     // produce() said blocked: resume when there is something
   bool peer_ended_ = false;  // END_STREAM, or a reset that counts as one
   bool stream_closed_ = false;
   bool ended_ = false;
+  bool end_queued_ = false;  // maybe_finish() waits in the worker's queue
 };
 
 }  // namespace culvert::hbone

@@ -62,7 +62,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   // Something may have to be sent: at the end of this turn it is.
   void kick() { context_.worker.at_turn_end(*this); }
   // True while new streams may be opened.
-  bool usable() const { return !closed_ && !session_.going_away(); }
+  bool usable() const { return !closed_ && !lingering_ && !session_.going_away(); }
   bool closed() const { return closed_; }
   // Graceful end: GOAWAY, existing streams run on, then the connection closes.
   void shut_down();
@@ -87,6 +87,9 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   void send_now(Bytes sealed);
   void check_alive();
   void fail_with(Error error);
+  void lost(Error reason);
+  void linger();
+  void discard();
   void close(h2::ErrorCode code, std::optional<Error> reason);
 
   Context& context_;
@@ -105,6 +108,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
   bool heard_ = false;       // bytes arrived since the last look
   bool ping_pending_ = false;
+  bool lingering_ = false;  // ended; only the peer's end is waited for
   bool closed_ = false;
 };
 

@@ -91,6 +91,10 @@ class Worker {
   Scratch& scratch() { return scratch_; }
   Random& random() { return random_; }
   unsigned index() const { return index_; }
+  // Bytes that this worker's connections hold because applications do not take them. The holders
+  // count; whoever would exceed the budget ends its connection.
+  std::size_t& held_bytes() { return held_bytes_; }
+  static constexpr std::size_t kHeldBudget = 256U << 20;
   // Time of the current turn: one clock read a turn.
   TimePoint now() const { return now_; }
   // Calls `item` once when this turn ends; asking twice is asking once.
@@ -130,6 +134,7 @@ class Worker {
   TimePoint now_;
   boost::intrusive::list<TurnEnd, boost::intrusive::constant_time_size<false>> turn_end_;
   std::deque<std::function<void()>> bursts_;
+  std::size_t held_bytes_ = 0;
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::thread::id> thread_id_;

@@ -36,7 +36,7 @@ class NodeProxy {
   // Starts `workers` data threads, at least one.
   NodeProxy(const Settings& settings, const hbone::TunnelSettings& tunnels, unsigned workers,
             Parts parts);
-  // Cuts what is still open and joins the threads.
+  // Joins the threads. Only after drain() has called back: pods must not end with their workers.
   ~NodeProxy();
   NodeProxy(const NodeProxy&) = delete;
   NodeProxy& operator=(const NodeProxy&) = delete;
