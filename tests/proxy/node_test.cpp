@@ -179,7 +179,7 @@ TEST_F(NodeTest, DeliversToTheApplicationAndCounts) {
 TEST_F(NodeTest, AnswersWithTheDocumentedStatus) {
   ASSERT_TRUE(start_pod().has_value());
   EXPECT_EQ(connect("127.0.0.99:80"), 400);  // not this pod
-  EXPECT_EQ(connect("no port"), 400);
+  EXPECT_EQ(connect("no-port"), 400);
   EXPECT_EQ(connect(std::string(kServerIp) + ":" + std::to_string(settings_.inbound_port)), 503);
   app_.reset();
   EXPECT_EQ(connect(target()), 503);  // nobody listens
