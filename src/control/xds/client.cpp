@@ -90,6 +90,7 @@ class XdsClient::Impl : public std::enable_shared_from_this<Impl> {
 
   void on_response(XdsResponse response) {
     connected_.store(true, std::memory_order_release);
+    subscriptions_.complete(response);
     report(response);
     if (!response.update.empty()) events_.apply(std::exchange(response.update, {}));
     stream_->write(subscriptions_.answer(response));
@@ -118,6 +119,7 @@ class XdsClient::Impl : public std::enable_shared_from_this<Impl> {
     const bool established = connected() || lived >= ReconnectPolicy::kStood;
     stream_.reset();
     connected_.store(false, std::memory_order_release);
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) subscriptions_.on_exhausted();
     end({kind_of(status), established, lived},
         to_error(status, "xDS server " + dialer_.name()).detail);
   }

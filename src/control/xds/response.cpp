@@ -55,6 +55,7 @@ void decode_resource(discovery::Resource& resource, XdsResponse& out) {
   auto added = add(out.type_url, resource, out.update);
   if (!added) {
     out.rejected.push_back(resource.name() + ": " + added.error().detail);
+    out.refused.emplace_back(resource.name());
   } else {
     const auto& name = resource.name().empty() ? *added : resource.name();
     out.accepted.emplace_back(Name(name), std::move(*resource.mutable_version()));

@@ -30,6 +30,7 @@ struct XdsResponse {
   std::vector<std::pair<Name, std::string>> accepted;
   std::vector<Name> removed;
   std::vector<std::string> rejected;  // "<name>: <reason>"
+  std::vector<Name> refused;          // the names of those
   std::uint64_t payload_bytes = 0;    // of all resources
 };
 

@@ -3,6 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 namespace culvert::control {
 namespace {
@@ -51,25 +53,55 @@ Result<XdsSubscriptions> XdsSubscriptions::make(const XdsNode& node) {
   return XdsSubscriptions(std::move(*converted));
 }
 
-std::vector<XdsSubscriptions::Request> XdsSubscriptions::initial() const {
+XdsSubscriptions::Type* XdsSubscriptions::find(std::string_view url) {
+  const auto type =
+      std::find_if(types_.begin(), types_.end(), [&](const Type& t) { return t.url == url; });
+  return type == types_.end() ? nullptr : &*type;
+}
+
+std::vector<XdsSubscriptions::Request> XdsSubscriptions::initial() {
   std::vector<Request> out;
-  for (const auto& type : types_) {
+  for (auto& type : types_) {
     auto& request = out.emplace_back();
     *request.mutable_node() = node_;
     request.set_type_url(std::string(type.url));
     auto& versions = *request.mutable_initial_resource_versions();
-    for (const auto& [name, version] : type.versions) versions[name.str()] = version;
+    if (!type.unnamed)
+      for (const auto& [name, version] : type.versions) versions[name.str()] = version;
+    if (request.ByteSizeLong() > kMaxRequest) versions.clear();
+    type.named = !versions.empty();
+    type.whole = versions.empty() && !type.versions.empty();
   }
   return out;
+}
+
+void XdsSubscriptions::on_exhausted() {
+  for (auto& type : types_) type.unnamed = type.unnamed || type.named;
+}
+
+void XdsSubscriptions::complete(XdsResponse& response) {
+  auto* type = find(response.type_url);
+  if (type == nullptr) return;
+  type->named = false;
+  type->unnamed = false;
+  if (!std::exchange(type->whole, false)) return;
+  std::unordered_set<Name> mentioned(response.refused.begin(), response.refused.end());
+  for (const auto& [name, version] : response.accepted) mentioned.insert(name);
+  mentioned.insert(response.removed.begin(), response.removed.end());
+  auto& removed = type->url == kAddressType ? response.update.removed_addresses
+                                            : response.update.removed_policies;
+  for (const auto& [name, version] : type->versions) {
+    if (mentioned.contains(name)) continue;
+    response.removed.push_back(name);
+    removed.push_back(name.str());
+  }
 }
 
 XdsSubscriptions::Request XdsSubscriptions::answer(const XdsResponse& response) {
   Request out;
   out.set_type_url(response.type_url);
   out.set_response_nonce(response.nonce);
-  const auto type = std::find_if(types_.begin(), types_.end(),
-                                 [&](const Type& t) { return t.url == response.type_url; });
-  if (type != types_.end()) {
+  if (auto* type = find(response.type_url)) {
     // Insertion beats removal of the same name, as in the state.
     for (const auto& name : response.removed) type->versions.erase(name);
     for (const auto& [name, version] : response.accepted) type->versions[name] = version;

@@ -1,5 +1,10 @@
 // The two subscriptions of the stream: what is held in which version, what to ask at a (re)connect,
 // how to answer. No I/O.
+//
+// Naming what is held saves the server from sending it again, but the request grows with the mesh
+// and servers bound what they receive (gRPC's default: 4 MiB). Where it would be too large, or was,
+// nothing is named: the server then answers with everything, and what its first response leaves out
+// is gone.
 #pragma once
 
 #include "control/xds/response.hpp"
@@ -21,8 +26,18 @@ class XdsSubscriptions {
   // Errc::invalid when a JSON metadata value is none.
   static Result<XdsSubscriptions> make(const XdsNode& node);
 
-  // What opens a stream, in order: each type with node and the versions held.
-  std::vector<Request> initial() const;
+  // The largest request that names versions, with room below the default of gRPC servers.
+  static constexpr std::size_t kMaxRequest = std::size_t{3} << 20;
+
+  // What opens a stream, in order: each type with node and the versions held, or without versions
+  // where they are too many or were refused.
+  std::vector<Request> initial();
+  // The stream ended because a request was too much for the server (RESOURCE_EXHAUSTED): types
+  // whose versions were sent and not answered are opened without them until they were answered.
+  void on_exhausted();
+  // To be called with each response before its update is applied: one that holds everything there
+  // is gets removals for what is held and not mentioned in it.
+  void complete(XdsResponse& response);
   // The answer to a response whose update has been applied: records versions; ACK, or NACK when
   // something was rejected.
   Request answer(const XdsResponse& response);
@@ -34,13 +49,17 @@ class XdsSubscriptions {
  private:
   struct Type {
     std::string_view url;
-    std::unordered_map<Name, std::string> versions;
+    std::unordered_map<Name, std::string> versions{};
     bool acked = false;
+    bool named = false;    // this stream was opened with versions, and has not answered yet
+    bool whole = false;    // opened without: its first response is everything there is
+    bool unnamed = false;  // the next stream is opened without
   };
+  Type* find(std::string_view url);
   explicit XdsSubscriptions(envoy::service::discovery::v3::Node node) : node_(std::move(node)) {}
 
   envoy::service::discovery::v3::Node node_;
-  std::array<Type, 2> types_{Type{kAddressType, {}, false}, Type{kAuthorizationType, {}, false}};
+  std::array<Type, 2> types_{Type{.url = kAddressType}, Type{.url = kAuthorizationType}};
 };
 
 }  // namespace culvert::control
