@@ -96,7 +96,10 @@ class CaClient::Impl : public std::enable_shared_from_this<Impl> {
 
   void finished(const std::shared_ptr<Call>& call, const grpc::Status& status, const Done& done) {
     calls_.remove(call);
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && stub_ == call->stub) stub_.reset();
+    // A connection that gave no answer may lead to a replica that hangs: the next one may not.
+    const bool unanswered = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                            status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    if (unanswered && stub_ == call->stub) stub_.reset();
     if (!status.ok()) return done(to_error(status, "CA " + dialer_.name()));
     const auto& chain = call->response.cert_chain();
     if (chain.size() < 2)

@@ -30,6 +30,7 @@ class FakeCa : public auth::IstioCertificateService::CallbackService {
                                               auth::IstioCertificateResponse* response) override {
     const std::lock_guard lock(mutex);
     asked = *request;
+    peers.push_back(context->peer());
     headers.clear();
     for (const auto& [key, value] : context->client_metadata())
       headers[std::string(key.data(), key.size())] = std::string(value.data(), value.size());
@@ -48,6 +49,7 @@ class FakeCa : public auth::IstioCertificateService::CallbackService {
   std::mutex mutex;
   auth::IstioCertificateRequest asked;
   std::map<std::string, std::string> headers;
+  std::vector<std::string> peers;  // of every call: address and port
   std::vector<std::string> chain{"leaf", "root"};
   grpc::Status status;
   bool silent = false;
@@ -133,6 +135,21 @@ TEST_F(CaClientTest, ASilentCaIsNotWaitedForForEver) {
   chosen.deadline = 100ms;
   make(chosen);
   EXPECT_EQ(ask().error().code, Errc::timed_out);
+}
+
+TEST_F(CaClientTest, ASilentConnectionIsNotUsedAgain) {
+  testing::LoopbackServer server(ca_);
+  ca_.silent = true;
+  auto chosen = options(server.address());
+  chosen.deadline = 300ms;
+  make(chosen);
+  EXPECT_EQ(ask().error().code, Errc::timed_out);
+  ca_.silent = false;
+  EXPECT_TRUE(ask().has_value());
+  EXPECT_TRUE(ask().has_value());
+  ASSERT_EQ(ca_.peers.size(), 3U);
+  EXPECT_NE(ca_.peers[0], ca_.peers[1]) << "another replica may answer";
+  EXPECT_EQ(ca_.peers[1], ca_.peers[2]);
 }
 
 TEST_F(CaClientTest, DestructionCancelsWhatIsUnderWay) {
