@@ -28,6 +28,10 @@ CertificateSchedule::Answer CertificateSchedule::want(const Now& now, const Iden
   }
   if (holds(entry, now)) return Answer::held;
   if (entry.state == State::unavailable) return Answer::failed;
+  // Renewals fail, and the calendar was set past the end of what is held: the pause was meant for
+  // a certificate that is still good.
+  if (entry.state == State::available && !entry.error.empty())
+    entry.due = std::min(entry.due, now.steady);
   entry.priority = std::max(entry.priority, priority);
   return Answer::wait;
 }

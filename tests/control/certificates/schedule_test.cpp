@@ -129,6 +129,24 @@ TEST_F(CertificateScheduleTest, KeepsWhatIsValidWhileRenewalsFail) {
   EXPECT_EQ(want("a"), Answer::held);
 }
 
+TEST_F(CertificateScheduleTest, AnExpiryBroughtForwardByTheCalendarIsNotWaitedFor) {
+  want("a");
+  due();
+  succeed("a", 24h);
+  until_due();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(fail("a"), Outcome::kept);
+    until_due();
+  }
+  EXPECT_EQ(fail("a"), Outcome::kept);
+  now_.wall += 24h;
+  EXPECT_EQ(want("a"), Answer::wait);
+  EXPECT_THAT(due(), ElementsAre("a")) << "not first at the end of a long pause";
+  EXPECT_EQ(fail("a"), Outcome::unavailable);
+  EXPECT_EQ(want("a"), Answer::failed);
+  EXPECT_THAT(due(), IsEmpty());
+}
+
 TEST_F(CertificateScheduleTest, BacksOffPerIdentityAndResets) {
   want("a");
   due();
