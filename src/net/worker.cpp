@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -9,10 +10,6 @@
 #include <string>
 
 namespace culvert::net {
-
-namespace {
-constexpr int kLongestWait = 60'000;  // milliseconds; only a bound that fits an int
-}
 
 Scratch::Scratch()
     : input_(new std::uint8_t[kInput]),
@@ -36,9 +33,36 @@ void Worker::WakeUp::ring() const {
   [[maybe_unused]] const auto n = ::write(fd_.get(), &one, sizeof one);  // full means rung already
 }
 
+Worker::Alarm::Alarm() : fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
+  if (!fd_) {
+    std::perror("culvert: timerfd_create");
+    std::abort();
+  }
+}
+
+void Worker::Alarm::on_ready(std::uint32_t) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto n = ::read(fd_.get(), &count, sizeof count);  // only to reset it
+  set_for_ = TimePoint::max();
+}
+
+void Worker::Alarm::set(TimePoint deadline) {
+  if (deadline >= set_for_) return;
+  set_for_ = deadline;
+  // 0 would switch it off: a deadline in the distant past is as good as one just gone.
+  const auto since_boot = std::max(deadline.time_since_epoch(), Duration(1));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  itimerspec when{};
+  when.it_value.tv_sec = seconds.count();
+  when.it_value.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
+  ::timerfd_settime(fd_.get(), TFD_TIMER_ABSTIME, &when,
+                    nullptr);  // cannot fail: the value is valid
+}
+
 Worker::Worker(unsigned index)
     : index_(index), work_(asio::make_work_guard(io_)), now_(Clock::now()) {
   if (!readiness_.add(wake_up_.fd(), wake_up_)) std::abort();
+  if (!readiness_.add(alarm_.fd(), alarm_)) std::abort();
 }
 
 Worker::~Worker() {
@@ -62,7 +86,7 @@ void Worker::stop() {
 
 void Worker::run() {
   thread_id_ = std::this_thread::get_id();
-  while (!stopping_.load(std::memory_order_relaxed)) turn(kLongestWait);
+  while (!stopping_.load(std::memory_order_relaxed)) turn(-1);
 }
 
 void Worker::run_until(const std::function<bool()>& done) {
@@ -74,7 +98,8 @@ void Worker::turn(int longest_wait_ms) {
   // Whoever posts after this line rings; whoever posted before it is seen by settle().
   sleeping_.store(true);
   settle();
-  readiness_.wait(std::min(timeout(), longest_wait_ms));
+  if (const auto next = timers_.next()) alarm_.set(*next);
+  readiness_.wait(bursts_.empty() && turn_end_.empty() ? longest_wait_ms : 0);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ = Clock::now();
   timers_.expire(now_);
@@ -100,14 +125,6 @@ void Worker::settle() {
     }
   }
   wake_up_.ring();
-}
-
-int Worker::timeout() const {
-  if (!bursts_.empty() || !turn_end_.empty()) return 0;
-  const auto next = timers_.next();
-  if (!next) return kLongestWait;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
-  return static_cast<int>(std::clamp<long long>(left, 0, kLongestWait));
 }
 
 void Worker::wake() {

@@ -107,9 +107,8 @@ class Worker {
 
  private:
   void run();
-  void turn(int longest_wait_ms);
+  void turn(int longest_wait_ms);  // -1: no bound
   void settle();
-  int timeout() const;
   void wake();
 
   class WakeUp final : public Watch {
@@ -123,6 +122,21 @@ class Worker {
     UniqueFd fd_;
   };
 
+  // Wakes the worker at the earliest deadline. A descriptor of its own instead of a timeout of the
+  // wait: it is set when the earliest deadline changes, not at every sleep.
+  class Alarm final : public Watch {
+   public:
+    Alarm();
+    void on_ready(std::uint32_t events) override;
+    // Makes sure that it rings at `deadline` or before.
+    void set(TimePoint deadline);
+    int fd() const { return fd_.get(); }
+
+   private:
+    UniqueFd fd_;
+    TimePoint set_for_ = TimePoint::max();
+  };
+
   const unsigned index_;
   asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // a queue of handlers, no sockets
   asio::executor_work_guard<Executor> work_;
@@ -131,6 +145,7 @@ class Worker {
   Scratch scratch_;
   Random random_;
   WakeUp wake_up_;
+  Alarm alarm_;
   TimePoint now_;
   boost::intrusive::list<TurnEnd, boost::intrusive::constant_time_size<false>> turn_end_;
   std::deque<std::function<void()>> bursts_;
