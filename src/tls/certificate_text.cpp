@@ -5,7 +5,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 
 namespace culvert::tls {
@@ -33,7 +35,10 @@ std::string rfc3339(const ASN1_TIME* time) {
 std::optional<WallTime> wall_time(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return WallClock::from_time_t(::timegm(&parts));
+  const WallTime::duration last = WallTime::max().time_since_epoch();
+  const auto seconds = std::clamp<std::time_t>(
+      ::timegm(&parts), 0, std::chrono::duration_cast<std::chrono::seconds>(last).count());
+  return WallClock::from_time_t(seconds);
 }
 
 CertificateText certificate_text(X509* certificate) {

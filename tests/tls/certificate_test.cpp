@@ -1,6 +1,7 @@
 #include "culvert/tls/certificate.hpp"
 
 #include "support/test_ca.hpp"
+#include "tls/certificate_text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -90,6 +91,24 @@ TEST(Certificate, IsRefreshedAtHalfItsLife) {
   options.not_before = std::chrono::seconds(500);
   const auto upside_down = ca.issue(kId, options);
   EXPECT_EQ(upside_down->refresh_at(), upside_down->not_after());
+}
+
+// RFC 5280 section 4.1.2.5 writes "no end" as the last second of the year 9999, which the clock's
+// nanoseconds do not reach.
+TEST(Certificate, DatesBeyondTheClockAreItsEnds) {
+  const auto time = [](const char* text) {
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> date(ASN1_TIME_new(),
+                                                                     &ASN1_TIME_free);
+    EXPECT_EQ(ASN1_TIME_set_string_X509(date.get(), text), 1);
+    return *wall_time(date.get());
+  };
+  const auto soon = WallClock::now() + std::chrono::hours(1);
+  const auto endless = time("99991231235959Z");
+  EXPECT_GT(endless, soon);
+  const auto ancient = time("500101000000Z");  // 1950: the earliest two-digit year
+  EXPECT_LT(ancient, soon);
+  EXPECT_GT(endless - ancient, std::chrono::hours(24)) << "a lifetime that does not wrap";
+  EXPECT_EQ(time("20300101000000Z"), WallClock::from_time_t(1'893'456'000));
 }
 
 TEST(Certificate, DescribesItselfWithoutItsKey) {
