@@ -8,6 +8,9 @@
 
 namespace culvert::proxy {
 
+// An allocator's size class; a node holds tens of thousands of these (bench/mesh idle).
+static_assert(sizeof(InboundStream) <= 384);
+
 namespace {
 
 constexpr std::size_t kMaxHost = 253;  // the longest DNS name

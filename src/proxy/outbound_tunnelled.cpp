@@ -6,6 +6,9 @@
 
 namespace culvert::proxy {
 
+// An allocator's size class; a node holds tens of thousands of these (bench/mesh idle).
+static_assert(sizeof(OutboundTunnelled) <= 384);
+
 namespace {
 
 // What the failure to get a tunnel most likely means.
