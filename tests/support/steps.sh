@@ -68,6 +68,9 @@ lint_tests() {
 
 # The modules where threads meet. The others are confined to one thread and have nothing to race.
 tsan_modules='metrics net hbone state proxy control host'
+# These two talk through the distribution's gRPC and protobuf, which are not built for the sanitizer:
+# it takes their inner synchronization for races.
+tsan_without='^culvert_control_(xds|ca)_test$'
 tsan_tests() {
   local targets=() module found
   for module in $tsan_modules; do
@@ -75,6 +78,7 @@ tsan_tests() {
     while read -r found; do targets+=("culvert_${found}_test"); done < <(
       grep -rhoE 'culvert_test\([a-z0-9_]+' tests/$module --include=CMakeLists.txt | sed 's/.*(//')
   done
+  mapfile -t targets < <(printf '%s\n' "${targets[@]}" | grep -vE "$tsan_without")
   build build/tsan Tsan g++ "${targets[@]}" || return
   say "unit tests under the thread sanitizer"
   local names
