@@ -72,7 +72,9 @@ Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
   if (!uid) return uid.error();
   if (const auto it = find(netns->id()); it != entries_.end())
     return enroll_again(it->second, request);
-  Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect};
+  const auto incarnation = netns_incarnation(netns->fd());
+  if (!incarnation) return incarnation.error().with(where);
+  Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect, *incarnation};
   enrolment.pod.uid = *uid;
   return enroll_new(Entry{enrolment, std::move(*netns)}, request.keep_pending);
 }

@@ -158,17 +158,16 @@ auto member(const Fields& fields, const char* key, Decode decode) {
 }
 
 Json to_json(const Enrolment& enrolment) {
-  return {{"pod", to_json(enrolment.pod)},
-          {"netns", to_json(enrolment.netns)},
-          {"device", enrolment.id.device},
-          {"inode", enrolment.id.inode},
-          {"redirect", to_json(enrolment.redirect)}};
+  return {{"pod", to_json(enrolment.pod)},        {"netns", to_json(enrolment.netns)},
+          {"device", enrolment.id.device},        {"inode", enrolment.id.inode},
+          {"incarnation", enrolment.incarnation}, {"redirect", to_json(enrolment.redirect)}};
 }
 
 Result<Enrolment> enrolment_from(const Json& json) {
   Fields fields(json);
   Enrolment enrolment;
   enrolment.id = {fields.number("device"), fields.number("inode")};
+  enrolment.incarnation = fields.text("incarnation");
   if (auto good = fields.check(); !good) return good.error();
   const auto pod = member(fields, "pod", pod_from);
   const auto netns = member(fields, "netns", netns_from);

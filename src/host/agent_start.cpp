@@ -7,19 +7,36 @@ namespace {
 
 const log::Target kLog("agent");
 
+// A name or path stands for whatever is there now. A process id does not, however it is written:
+// both it and the namespace's number may belong to somebody else by now.
+bool means_a_process(const NetnsRef& ref) {
+  return ref.kind == NetnsRef::Kind::pid ||
+         (ref.kind == NetnsRef::Kind::path && ref.value.starts_with("/proc/"));
+}
+
+// Whether `netns` is the very one that was enrolled, and not one that got its number.
+bool is_the_same(const Netns& netns, const Enrolment& enrolment) {
+  if (netns.id() != enrolment.id) return false;
+  if (enrolment.incarnation.empty()) return true;  // nothing better is known
+  const auto now = netns_incarnation(netns.fd());
+  return now && *now == enrolment.incarnation;
+}
+
 // Opens the namespace an enrolment was made for. A process may have ended while others in the same
 // namespace go on: any of those will do. Errc::not_found when nobody is left.
 Result<Netns> reopen(Enrolment& enrolment) {
   auto opened = Netns::open(enrolment.netns);
-  const bool by_pid = enrolment.netns.kind == NetnsRef::Kind::pid;
-  // A name or path stands for whatever is there now; a process id alone proves nothing.
-  if (opened && (!by_pid || opened->id() == enrolment.id)) return opened;
-  if (!by_pid) return opened;
-  const auto other = find_process_in(enrolment.id);
-  if (!other)
-    return fail(Errc::not_found, enrolment.netns.describe() + ": no process is in it any more");
-  enrolment.netns.value = std::to_string(*other);
-  return Netns::open(enrolment.netns);
+  if (!means_a_process(enrolment.netns)) return opened;
+  if (opened && is_the_same(*opened, enrolment)) return opened;
+  if (const auto other = find_process_in(enrolment.id)) {
+    NetnsRef found{NetnsRef::Kind::pid, std::to_string(*other)};
+    opened = Netns::open(found);
+    if (opened && is_the_same(*opened, enrolment)) {
+      enrolment.netns = std::move(found);
+      return opened;
+    }
+  }
+  return fail(Errc::not_found, enrolment.netns.describe() + ": no process is in it any more");
 }
 
 bool still_reachable(const Enrolment& enrolment) {
@@ -67,6 +84,9 @@ Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> sav
       continue;
     }
     enrolment.id = netns->id();
+    auto incarnation = netns_incarnation(netns->fd());
+    if (!incarnation) return incarnation.error().with(enrolment.netns.describe());
+    enrolment.incarnation = std::move(*incarnation);
     auto installed = install_redirection(netns->fd(), enrolment.redirect);
     auto copy = netns->duplicate();
     if (!copy) return copy.error();

@@ -4,12 +4,15 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace culvert::host {
@@ -123,6 +126,26 @@ Result<void> run_in_netns(int netns_fd, const std::function<Result<void>()>& wor
   });
   inside.join();
   return result;
+}
+
+Result<std::string> netns_incarnation(int netns_fd) {
+  std::string boot;
+  if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> boot))
+    return fail(Errc::io, "cannot read /proc/sys/kernel/random/boot_id");
+  std::string incarnation;
+  const auto ran = run_in_netns(netns_fd, [&]() -> Result<void> {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return fail_errno("make a socket in the namespace", errno);
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0)
+      incarnation = boot + "/" + std::to_string(cookie);
+    else if (errno != ENOPROTOOPT)
+      return fail_errno("read the cookie of the namespace", errno);
+    return {};
+  });
+  if (!ran) return ran.error();
+  return incarnation;
 }
 
 std::optional<pid_t> find_process_in(NetnsId id) {

@@ -1,17 +1,21 @@
 // The agent with real namespaces, a real control socket and a scripted daemon.
 #include "culvert/host/agent.hpp"
 
+#include "host/agent_json.hpp"
 #include "host/fake_daemon.hpp"
 #include "host/sandbox.hpp"
 #include "host/temporary.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <fstream>
 #include <future>
 #include <optional>
+#include <sstream>
 
 namespace culvert::host::testing {
 namespace {
@@ -248,15 +252,23 @@ TEST_F(AgentTest, ForeignRulesAreRemovedOnlyByForce) {
 class Inhabitant {
  public:
   explicit Inhabitant(const Sandbox& box) {
+    // Closed by the program that takes the copy's place, for which we wait: a mere copy of the test
+    // holds the agent's lock.
+    std::array<int, 2> ends{-1, -1};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    const UniqueFd started(ends[0]);
+    UniqueFd held(ends[1]);
     EXPECT_TRUE(run_in_netns(box.fd(), [this]() -> Result<void> {
       pid_ = ::fork();
       if (pid_ == 0) {
-        // Not just a copy of the test: that would hold the agent's lock.
         ::execlp("sleep", "sleep", "1000", nullptr);
         ::_exit(127);
       }
       return {};
     }));
+    held.reset();
+    char nothing = 0;
+    EXPECT_EQ(::read(started.get(), &nothing, 1), 0);
   }
   ~Inhabitant() { end(); }
   void end() {
@@ -283,6 +295,38 @@ TEST_F(AgentTest, FollowsANamespaceFromProcessToProcess) {
   start();
   ASSERT_EQ(agent_->list().size(), 1U);
   EXPECT_EQ(agent_->list().front().enrolment.netns.value, second.ref().value);
+}
+
+// The kernel gives a namespace's number to the next one as soon as it is free, and a process id
+// after a while: neither may pass the identity on while no agent holds the namespace open.
+TEST_F(AgentTest, DoesNotTakeASuccessorForTheNamespace) {
+  const Sandbox box;
+  const Sandbox successor;
+  connect_daemon();
+  Inhabitant first(box);
+  const Inhabitant second(successor);
+  auto wanted = request(box);
+  wanted.netns = first.ref();
+  enroll_well(wanted);
+  agent_.reset();
+  first.end();
+  const auto file = options_.state_dir + "/enrolments.json";
+  std::stringstream text;
+  text << std::ifstream(file).rdbuf();
+  auto table = *decode_table(text.str());
+  ASSERT_EQ(table.size(), 1U);
+  table[0].id = *netns_id(successor.fd());
+  for (const auto& ref :
+       {second.ref(), first.ref(),
+        NetnsRef{NetnsRef::Kind::path, "/proc/" + second.ref().value + "/ns/net"}}) {
+    agent_.reset();
+    table[0].netns = ref;
+    std::ofstream(file) << encode_table(table);
+    start();
+    ASSERT_TRUE(agent_);
+    EXPECT_TRUE(agent_->list().empty()) << ref.describe();
+    EXPECT_TRUE(untouched(successor)) << ref.describe();
+  }
 }
 
 TEST_F(AgentTest, LetsGoOfANamespaceThatNobodyCanReach) {

@@ -21,6 +21,8 @@ struct Enrolment {
   NetnsRef netns;
   NetnsId id;
   RedirectOptions redirect;
+  // What netns_incarnation() said; empty when the kernel does not say.
+  std::string incarnation{};
 };
 
 // What `enroll` asks for.

@@ -60,6 +60,11 @@ class Netns {
 // namespace.
 Result<NetnsId> netns_id(int fd);
 
+// What tells a namespace from every other there ever was: an id is used again once its namespace
+// is gone, this is not. "<boot id>/<cookie>", from the kernel's boot_id and SO_NETNS_COOKIE; empty
+// with a kernel that has no such cookie (before 5.14).
+Result<std::string> netns_incarnation(int netns_fd);
+
 // Errc::invalid if `netns` is the one the caller itself is in: redirecting the host's own traffic
 // cuts the machine off. (`force` lets it through.)
 Result<void> refuse_own(const Netns& netns, bool force);
