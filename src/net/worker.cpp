@@ -86,6 +86,7 @@ void Worker::stop() {
 
 void Worker::run() {
   thread_id_ = std::this_thread::get_id();
+  courtesy_.begin();
   while (!stopping_.load(std::memory_order_relaxed)) turn(-1);
 }
 
@@ -102,6 +103,7 @@ void Worker::turn(int longest_wait_ms) {
   readiness_.wait(bursts_.empty() && turn_end_.empty() ? longest_wait_ms : 0);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ = Clock::now();
+  courtesy_.review(now_);
   timers_.expire(now_);
   if (!bursts_.empty()) {
     const auto work = std::move(bursts_.front());

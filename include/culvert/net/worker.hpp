@@ -20,6 +20,7 @@
 #include "culvert/base/bytes.hpp"
 #include "culvert/base/random.hpp"
 #include "culvert/base/time.hpp"
+#include "culvert/net/courtesy.hpp"
 #include "culvert/net/readiness.hpp"
 #include "culvert/net/timer.hpp"
 
@@ -144,6 +145,7 @@ class Worker {
   TimerQueue timers_;
   Scratch scratch_;
   Random random_;
+  Courtesy courtesy_;
   WakeUp wake_up_;
   Alarm alarm_;
   TimePoint now_;
