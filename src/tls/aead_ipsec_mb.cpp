@@ -40,10 +40,8 @@ std::string flavour_of(const IMB_MGR& manager) {
       return vaes ? "VAES AVX512" : "AVX512";
     case IMB_ARCH_AVX2:
       return vaes ? "VAES AVX2" : "AVX2";
-    case IMB_ARCH_AVX:
-      return "AVX";
-    default:
-      return "SSE";
+    default:  // version 2 has no functions for AVX alone
+      return "SSE or AVX";
   }
 }
 
