@@ -123,7 +123,7 @@ def memory_after_load(variant):
 
 # Measures that need fresh daemons.
 
-def settle(daemons, seconds=1.0):
+def settle(daemons, seconds=3.0):
     """Waits until no daemon's memory moves any more; returns the memory of each."""
     old = [d.memory() for d in daemons]
     for _ in range(20):

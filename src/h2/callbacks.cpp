@@ -211,6 +211,9 @@ int Session::Impl::on_frame_sent(const nghttp2_frame& frame) {
   switch (frame.hd.type) {
     case NGHTTP2_DATA:
       limits_.on_data_sent(frame.hd.length);
+      if (stream != nullptr && StreamList::has(*stream, StreamList::kAgain) &&
+          !StreamList::has(*stream, StreamList::kReset))
+        offer(*stream);
       return 0;
     case NGHTTP2_HEADERS:
       if (stream != nullptr) StreamList::clear(*stream, StreamList::kWaiting);
@@ -245,10 +248,8 @@ void Session::Impl::on_goaway_sent(const nghttp2_goaway& goaway) {
 ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& flags) {
   auto* const stream = attached(id);
   // An owner is attached to every stream that was given a provider, unless it was reset.
-  if (stream == nullptr || StreamList::has(*stream, StreamList::kReset | StreamList::kBlocked)) {
-    if (stream != nullptr) StreamList::clear(*stream, StreamList::kBlocked);
+  if (stream == nullptr || StreamList::has(*stream, StreamList::kReset))
     return NGHTTP2_ERR_DEFERRED;
-  }
   const auto produced = stream->produce(into);
   if (produced.size > into.size()) {
     std::fputs("h2: produce() wrote beyond its buffer\n", stderr);
@@ -264,7 +265,10 @@ ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& fl
       return NGHTTP2_ERR_DEFERRED;
     case Produced::Then::blocked:
       if (produced.size == 0) return NGHTTP2_ERR_DEFERRED;
-      StreamList::set(*stream, StreamList::kBlocked);
+      // The end of this piece of content, not of the stream: a deferred provider would keep 160
+      // bytes for as long as the stream is idle.
+      StreamList::set(*stream, StreamList::kParked);
+      flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
       break;
     case Produced::Then::more:
       // Nothing now, though it said so: as good as blocked, and never an empty frame.

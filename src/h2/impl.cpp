@@ -38,13 +38,6 @@ std::size_t list_size(const std::vector<nghttp2_nv>& all) {
   return size;
 }
 
-// Out of memory, or a call that nghttp2 refuses in a state where we never make it.
-void must(int result) {
-  if (result >= 0) return;
-  std::fprintf(stderr, "h2: nghttp2: %s\n", nghttp2_strerror(result));
-  std::abort();
-}
-
 // One set for the process: nghttp2 copies what it needs of it.
 nghttp2_option* options() {
   static nghttp2_option* const shared = [] {
@@ -64,6 +57,12 @@ nghttp2_option* options() {
 }
 
 }  // namespace
+
+void must(int result) {
+  if (result >= 0) return;
+  std::fprintf(stderr, "h2: nghttp2: %s\n", nghttp2_strerror(result));
+  std::abort();
+}
 
 Session::Impl::Impl(Role role, const Settings& settings, SessionEvents& events, FrameBuffer& buffer)
     : role_(role),
@@ -200,8 +199,10 @@ void Session::Impl::respond(StreamId id, int status, std::span<const Header> hea
 void Session::Impl::resume(StreamId id) {
   auto* const stream = attached(id);
   if (stream == nullptr || failure_) return;
-  StreamList::clear(*stream, StreamList::kBlocked);
-  nghttp2_session_resume_data(session_.get(), id);  // an error says that it was not deferred
+  if (StreamList::has(*stream, StreamList::kParked))
+    offer(*stream);
+  else
+    nghttp2_session_resume_data(session_.get(), id);  // an error says that it was not deferred
 }
 
 void Session::Impl::consumed(StreamId id, std::size_t size) {

@@ -27,6 +27,10 @@
 
 namespace culvert::h2 {
 
+// Ends the process on an error of nghttp2 that cannot be met: out of memory, or a call that it
+// refuses in a state where we never make it.
+void must(int result);
+
 class Session::Impl {
  public:
   Impl(Role role, const Settings& settings, SessionEvents& events, FrameBuffer& buffer);
@@ -88,6 +92,7 @@ class Session::Impl {
   // output.cpp
   Bytes take_frame();
   Bytes gather();
+  void offer(Stream& stream);
   Bytes final_goaway();
   void close_cancelled();
 

@@ -79,6 +79,19 @@ Bytes Session::Impl::take_frame() {
   return {data, static_cast<std::size_t>(size)};
 }
 
+// A parked stream has more. While its last frame is still going out nghttp2 takes nothing new for
+// it; on_frame_sent then comes here again.
+void Session::Impl::offer(Stream& stream) {
+  StreamList::clear(stream, StreamList::kParked | StreamList::kAgain);
+  const auto content = provider();
+  const auto result =
+      nghttp2_submit_data(session_.get(), NGHTTP2_FLAG_END_STREAM, stream.id(), &content);
+  if (result == NGHTTP2_ERR_DATA_EXIST)
+    StreamList::set(stream, StreamList::kAgain);
+  else if (result != NGHTTP2_ERR_STREAM_CLOSED)
+    must(result);
+}
+
 // The frame that tells a peer why, written by hand: a failed nghttp2 session is not to be used.
 Bytes Session::Impl::final_goaway() {
   if (!std::exchange(goaway_due_, false)) return {};

@@ -15,11 +15,12 @@ class StreamList {
   enum Flag : std::uint32_t {
     kWaiting = 1,     // the request is not out yet: nghttp2 has no stream for it
     kReset = 2,       // reset() was called: no event but on_close
-    kBlocked = 4,     // produce() gave bytes and said blocked: defer instead of asking again
+    kParked = 4,      // produce() gave bytes and said blocked: nghttp2 holds nothing for it
     kResponse = 8,    // the final response was delivered (client) or sent (server)
     kRemoteEnd = 16,  // END_STREAM was received
     kLocalEnd = 32,   // produce() said end
     kCancelled = 64,  // reset() while waiting: on_close is due in next()
+    kAgain = 128,     // resume() came while the last frame of a parked stream was going out
   };
 
   static bool has(const Stream& stream, std::uint32_t flags) {

@@ -130,19 +130,27 @@ TEST(Session, BlockedStreamsWaitForResume) {
 // The bytes and the news that more came must not race: resume() after produce() said blocked, but
 // before the session has looked again.
 TEST(Session, ResumeInsideTheSameTurnIsNotLost) {
-  FrameBuffer buffer;
-  Peer client(Role::client, buffer);
-  Peer server(Role::server, buffer);
-  auto& stream = client.connect();
-  pump(client, server);
-  stream.to_send = pattern(100000);
-  client.session.resume(stream.id());
-  const std::string first(as_text(client.session.next()));
-  stream.to_send = "more";
-  client.session.resume(stream.id());
-  server.take(as_bytes(first));
-  pump(client, server);
-  EXPECT_EQ(server.streams.at(0)->received_size, 100004U);
+  for (const std::size_t size : {1, 10000, 100000}) {
+    FrameBuffer buffer;
+    Peer client(Role::client, buffer);
+    Peer server(Role::server, buffer);
+    auto& stream = client.connect();
+    pump(client, server);
+    stream.to_send = pattern(size);
+    client.session.resume(stream.id());
+    const std::string first(as_text(client.session.next()));
+    const auto left = stream.to_send.size();
+    stream.to_send = "more";
+    client.session.resume(stream.id());
+    client.session.resume(stream.id());
+    server.take(as_bytes(first));
+    pump(client, server);
+    EXPECT_EQ(server.streams.at(0)->received_size, size - left + 4);
+    stream.end = true;
+    client.session.resume(stream.id());
+    pump(client, server);
+    EXPECT_EQ(server.streams.at(0)->ends, 1);
+  }
 }
 
 TEST(Session, OtherMethodsReachTheServer) {
