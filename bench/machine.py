@@ -45,7 +45,7 @@ def describe(options):
         "kernel": platform.release(),
         "cpu": _read("/proc/cpuinfo", r"model name\s*: (.*)"),
         "cores": os.cpu_count(),
-        "congestion control": _read("/proc/sys/net/ipv4/tcp_congestion_control"),
+        "congestion control": options.congestion or _read("/proc/sys/net/ipv4/tcp_congestion_control"),
         "openssl of culvert": _linked_openssl(culvert) if os.path.exists(culvert) else "?",
         "load average at start": _read("/proc/loadavg").split(" ")[0],
         "rounds": options.rounds, "seconds": options.seconds,

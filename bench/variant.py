@@ -27,6 +27,8 @@ class Variant:
                 self._mesh(settings)
             for ns in (self.client, self.server):
                 ns.sysctl(**PORTS)
+                if options.congestion:
+                    ns.sysctl(net__ipv4__tcp_congestion_control=options.congestion)
             if servers:
                 self._servers()
         except BaseException:

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
+#include <string_view>
 
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
@@ -151,6 +153,15 @@ void prepare_accepted(int fd, const KeepAlive& keepalive) {
   // TCP_NODELAY and keepalive come from the listener; TCP_USER_TIMEOUT does too on Linux, but only
   // since it is stored in the same place: asked for rarely, so set it rather than rely on that.
   if (keepalive.enabled && keepalive.user_timeout) apply(fd, keepalive);
+}
+
+void skip_pacing(int fd) {
+  char name[16] = {};
+  socklen_t length = sizeof name;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length) != 0) return;
+  if (!std::string_view(name, strnlen(name, sizeof name)).starts_with("bbr")) return;
+  // The one that every kernel has and allows to everybody.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", sizeof "reno" - 1);
 }
 
 Result<SocketAddress> original_destination(int fd) {

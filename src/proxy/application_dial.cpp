@@ -1,6 +1,7 @@
 #include "proxy/application_dial.hpp"
 
 #include "culvert/base/log.hpp"
+#include "culvert/net/socket.hpp"
 #include "culvert/net/stream.hpp"
 
 namespace culvert::proxy {
@@ -22,6 +23,7 @@ net::Async<Result<UniqueFd>> dial_application(PodProxy& pod, SocketAddress desti
     fd = co_await net::dial(pod.worker(), pod.netns(), destination, std::nullopt, settings.socket,
                             deadline);
   }
+  if (fd) net::skip_pacing(fd->get());
   co_return fd;
 }
 

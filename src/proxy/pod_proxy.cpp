@@ -33,6 +33,8 @@ Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool
     fd = net::listen_tcp(netns_, SocketAddress{IpAddress(), port}, settings().socket, options);
   }
   if (!fd) return fd.error();
+  // Who comes in here is in the pod; what is accepted takes it over.
+  if (port == settings().outbound_port) net::skip_pacing(fd->get());
   auto accept = [this, handler](UniqueFd client, const SocketAddress& peer) {
     net::prepare_accepted(client.get(), settings().socket.keepalive);
     net::spawn(worker(), handler(*this, Attempt(*this), std::move(client), peer));

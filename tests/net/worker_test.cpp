@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -116,6 +118,21 @@ TEST(Stream, GivesUpAtItsDeadline) {
   spawn(worker, reader(&worker, pair[0], &error));
   worker.run_until([&] { return error.has_value(); });
   EXPECT_EQ(error->code, Errc::timed_out);
+}
+
+TEST(Socket, InsideAPodNothingPaces) {
+  const auto congestion = [](int fd) {
+    char name[16] = {};
+    socklen_t length = sizeof name;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+    return std::string(name);
+  };
+  auto listening = listen_tcp({}, kLoopback, {}, {});
+  ASSERT_TRUE(listening);
+  const bool has_bbr = ::setsockopt(listening->get(), IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) == 0;
+  const auto before = congestion(listening->get());
+  skip_pacing(listening->get());
+  EXPECT_EQ(congestion(listening->get()), has_bbr ? "reno" : before);
 }
 
 TEST(Dial, SaysWhoRefused) {
