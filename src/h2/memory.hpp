@@ -8,10 +8,13 @@
 // realloc(NULL, size) (nghttp2_buf.c in 1.52 to 1.64). Growing allocates the new chunk before it
 // frees the old one, whose content is dead by then; a chunk of the same size while one is lent is
 // the continuation of a long header block and gets memory of its own.
+//
+// Blocks of ColdBlocks::kBlock are the tables of header compression (nghttp2_hd.c in 1.52).
 #pragma once
 
 #include "culvert/base/bytes.hpp"
 #include "culvert/h2/session.hpp"
+#include "h2/cold_blocks.hpp"
 
 #include <nghttp2/nghttp2.h>
 
@@ -57,6 +60,8 @@ class Memory {
   };
 
  private:
+  ColdBlocks& cold() const { return *buffer_.cold_; }
+  void* allocate(std::size_t size);
   std::uint8_t* frame() const { return buffer_.bytes_.get() + kHeadroom; }
   void* resize(void* old, std::size_t size);
   void release(void* pointer);

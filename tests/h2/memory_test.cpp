@@ -4,6 +4,9 @@
 #include "h2/peers.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <algorithm>
 
 namespace culvert::h2::test {
 namespace {
@@ -34,6 +37,52 @@ TEST(Memory, LendsItsBufferForFrameChunksOnly) {
   EXPECT_EQ(memory.lent_chunks(), 0U);
   for (void* pointer : {other, continuation, too_large, static_cast<void*>(moved)})
     table.free(pointer, self);
+}
+
+// Pages of [at, at + size) that are in memory.
+std::size_t resident(void* at, std::size_t size) {
+  std::vector<unsigned char> pages(size / 4096);
+  EXPECT_EQ(::mincore(at, size, pages.data()), 0);
+  return static_cast<std::size_t>(
+      std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+TEST(ColdBlocks, CostNothingUntilTouched) {
+  constexpr std::size_t kCount = 4096;
+  ColdBlocks cold;
+  std::vector<void*> blocks;
+  for (std::size_t i = 0; i < kCount; ++i) blocks.push_back(cold.take());
+  const std::size_t size = kCount * ColdBlocks::kBlock;
+  EXPECT_EQ(resident(blocks[0], size), 0U);
+  std::memset(blocks[5], 'x', ColdBlocks::kBlock);
+  EXPECT_EQ(resident(blocks[0], size), 1U);
+  for (std::size_t i = 4; i < 7; ++i) cold.give(blocks[i]);
+  EXPECT_EQ(resident(blocks[0], size), 1U) << "one block of the page is still in use";
+  cold.give(blocks[7]);
+  EXPECT_EQ(resident(blocks[0], size), 0U);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(cold.owns(cold.take()));
+  EXPECT_FALSE(cold.owns(&cold));
+}
+
+TEST(ColdBlocks, EndsWithoutAnAbyss) {
+  ColdBlocks cold;
+  for (std::size_t i = 0; i < ColdBlocks::kRegion / ColdBlocks::kBlock; ++i)
+    ASSERT_NE(cold.take(), nullptr);
+  EXPECT_EQ(cold.take(), nullptr);
+}
+
+TEST(Memory, TablesOfHeaderCompressionAreCold) {
+  FrameBuffer buffer;
+  Memory memory(buffer);
+  auto table = memory.table();
+  auto* const self = table.mem_user_data;
+  auto* const cold = table.malloc(ColdBlocks::kBlock, self);
+  std::memset(cold, 'x', ColdBlocks::kBlock);
+  auto* const grown = static_cast<char*>(table.realloc(cold, 2048, self));
+  EXPECT_EQ(grown[ColdBlocks::kBlock - 1], 'x');
+  EXPECT_EQ(table.malloc(ColdBlocks::kBlock, self), cold) << "it was given back";
+  table.free(cold, self);
+  table.free(grown, self);
 }
 
 // Many sessions with frames under way, in turns, all in one buffer.

@@ -21,6 +21,8 @@
 
 namespace culvert::h2 {
 
+class ColdBlocks;
+
 // The memory in which next() builds frames: one for each worker thread, shared by all its sessions,
 // because only one frame is built at a time; an idle session then holds none. Outlives them. A
 // session whose bytes are taken from inside the produce() of another one (a tunnel in a tunnel)
@@ -37,6 +39,7 @@ class FrameBuffer {
   friend class Memory;
   std::unique_ptr<std::uint8_t[]> bytes_;  // untouched pages cost nothing
   std::size_t size_;
+  std::unique_ptr<ColdBlocks> cold_;  // what sessions ask for and hardly touch
   bool busy_ = false;  // a next() is running: guards against the nesting described above
 };
 
