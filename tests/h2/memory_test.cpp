@@ -43,8 +43,8 @@ TEST(Memory, LendsItsBufferForFrameChunksOnly) {
 std::size_t resident(void* at, std::size_t size) {
   std::vector<unsigned char> pages(size / 4096);
   EXPECT_EQ(::mincore(at, size, pages.data()), 0);
-  return static_cast<std::size_t>(
-      std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; }));
+  return static_cast<std::size_t>(std::count_if(
+      pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; }));
 }
 
 TEST(ColdBlocks, CostNothingUntilTouched) {
