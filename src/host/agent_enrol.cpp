@@ -110,10 +110,11 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, const EnrolRequest& requ
                                    title(enrolment.pod) + " (uid " + enrolment.pod.uid +
                                    ") already: withdraw that first");
   Outcome outcome{enrolment.pod.uid, {"enrolled already"}};
+  if (auto installed = install_redirection(entry.netns.fd(), request.redirect); !installed)
+    return installed.error().with(enrolment.netns.describe());
+  // Only what is in place is remembered: a restart puts the remembered options in place again.
   enrolment.redirect = request.redirect;
   if (auto saved = save(); !saved) return saved.error();
-  if (auto installed = install_redirection(entry.netns.fd(), enrolment.redirect); !installed)
-    return installed.error().with(enrolment.netns.describe());
   outcome.steps.push_back("redirection in place (" + describe(enrolment.redirect) + ")");
   const auto handed = hand_over(entry, outcome);
   if (handed) return outcome;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxRequest = 64 * 1024;
 constexpr std::size_t kMaxAnswer = 16 * 1024 * 1024;
+constexpr int kPauseMs = 100;
 
 void limit_waiting(int socket, int seconds) {
   const timeval limit{seconds, 0};
@@ -75,18 +76,22 @@ void LineServer::run() {
                                   pollfd{listener_.get(), POLLIN, 0}};
     ::poll(watched.data(), watched.size(), -1);
     if (watched[0].revents != 0) return;
-    if (watched[1].revents != 0) serve_one();
+    if (watched[1].revents == 0 || serve_one()) continue;
+    // Out of descriptors or memory: the caller stays in the queue, and trying at once would spin.
+    ::poll(watched.data(), 1, kPauseMs);
   }
 }
 
-void LineServer::serve_one() const {
+// False when there was nobody to serve.
+bool LineServer::serve_one() const {
   const UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!socket) return;
+  if (!socket) return false;
   limit_waiting(socket.get(), 2);  // a client that stalls holds up the others no longer than this
   const auto request = read_line(socket.get(), kMaxRequest);
-  if (!request || request->empty()) return;
+  if (!request || request->empty()) return true;
   // A client that has gone does not want the answer.
   static_cast<void>(write_line(socket.get(), handler_(*request)));
+  return true;
 }
 
 Result<std::string> ask_line(const std::string& path, const std::string& request) {

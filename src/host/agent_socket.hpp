@@ -26,7 +26,7 @@ class LineServer {
 
  private:
   void run();
-  void serve_one() const;
+  bool serve_one() const;
 
   const UniqueFd listener_;
   const UniqueFd stop_;

@@ -22,6 +22,22 @@ Step rule_step(const PolicyRouting& routing, Family family) {
           [&routing, family] { return dropped(routing.remove_rule(family)); }};
 }
 
+// Takes away what an earlier installation with IPv6 left behind.
+Step without_step(const PolicyRouting& routing, Family family) {
+  return {"take the routing rule away",
+          [&routing, family]() -> Result<bool> {
+            auto rule = routing.remove_rule(family);
+            if (!rule || !*rule) return rule;
+            const auto route = routing.remove_route(family);
+            if (!route) return route.error();
+            return true;
+          },
+          [&routing, family]() -> Result<void> {
+            if (auto route = routing.add_route(family); !route) return route.error();
+            return dropped(routing.add_rule(family));
+          }};
+}
+
 // Last of the steps, and one transaction by itself: nothing to undo.
 Step nft_step(const RedirectOptions& options) {
   return {"install the nftables rules",
@@ -85,6 +101,7 @@ std::vector<Step> install_steps(const PolicyRouting& routing, const RedirectOpti
     steps.push_back(route_step(routing, Family::v6));
     steps.push_back(rule_step(routing, Family::v6));
   }
+  if (!options.ipv6 && loopback_has_ipv6()) steps.push_back(without_step(routing, Family::v6));
   steps.push_back(nft_step(options));
   return steps;
 }

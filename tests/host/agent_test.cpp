@@ -208,6 +208,22 @@ TEST_F(AgentTest, ARestartBringsAllBack) {
   EXPECT_TRUE(untouched(box));
 }
 
+// Options that could not be put in place are not those of the next start.
+TEST_F(AgentTest, RemembersOnlyOptionsThatAreInPlace) {
+  connect_daemon();
+  const Sandbox box;
+  auto first = enroll(request(box));
+  EXPECT_THAT(daemon_->serve(), HasSubstr("add "));
+  ASSERT_TRUE(first.get());
+  auto wrong = request(box);
+  wrong.redirect.virtual_interfaces = {"no such;name"};
+  EXPECT_FALSE(enroll(wrong).get());
+  const auto list = AgentClient(options_.control_socket).list();
+  ASSERT_TRUE(list);
+  ASSERT_EQ(list->size(), 1U);
+  EXPECT_TRUE(list->front().enrolment.redirect.virtual_interfaces.empty());
+}
+
 TEST_F(AgentTest, ADamagedTableStopsTheStart) {
   agent_.reset();
   std::ofstream(options_.state_dir + "/enrolments.json") << "{";

@@ -93,6 +93,15 @@ TEST_F(Redirection, FollowsChangedOptions) {
   EXPECT_EQ(configuration(box), plain);
 }
 
+TEST_F(Redirection, LeavesNoSixBehindWhenItIsSwitchedOff) {
+  const Sandbox box;
+  ASSERT_TRUE(install_redirection(box.fd(), {.ipv6 = false}));
+  const auto four = configuration(box);
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  ASSERT_TRUE(install_redirection(box.fd(), {.ipv6 = false}));
+  EXPECT_EQ(configuration(box), four);
+}
+
 TEST_F(Redirection, RemovalOfNothingIsFine) {
   const Sandbox box;
   const auto before = configuration(box);
@@ -184,6 +193,12 @@ TEST_F(Redirection, StaysAsItWasWhenAReinstallFails) {
   const Sandbox box;
   ASSERT_TRUE(install_redirection(box.fd(), {}));
   sweep(box, {});
+}
+
+TEST_F(Redirection, StaysAsItWasWhenSwitchingSixOffFails) {
+  const Sandbox box;
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  sweep(box, {.ipv6 = false});
 }
 
 TEST_F(Redirection, CallerStaysInItsNamespace) {
