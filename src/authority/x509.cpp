@@ -9,6 +9,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <chrono>
+
 namespace culvert::authority {
 namespace {
 
@@ -201,7 +204,10 @@ Result<WallTime> not_after(const X509& cert) {
   tm parts{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(&cert), &parts) != 1)
     return openssl_error(Errc::invalid, "certificate with an unreadable notAfter");
-  return WallClock::from_time_t(timegm(&parts));
+  // "No end" is the year 9999 (RFC 5280 section 4.1.2.5), which the clock cannot count to.
+  const auto last =
+      std::chrono::duration_cast<std::chrono::seconds>(WallTime::max().time_since_epoch());
+  return WallClock::from_time_t(std::clamp<std::time_t>(timegm(&parts), 0, last.count()));
 }
 
 Result<SigningRequest> read_signing_request(std::string_view pem) {

@@ -168,5 +168,12 @@ TEST(SigningRequest, RefusesWhatProvesNothing) {
   }
 }
 
+// A root of somebody else's that never ends: far in the future, not in the past.
+TEST(NotAfter, NoEndIsLate) {
+  const CertPtr cert(X509_new());
+  ASSERT_EQ(ASN1_TIME_set_string_X509(X509_getm_notAfter(cert.get()), "99991231235959Z"), 1);
+  EXPECT_GT(not_after(*cert).value(), kNow + 24h * 365 * 100);
+}
+
 }  // namespace
 }  // namespace culvert::authority
