@@ -92,15 +92,17 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
     listener = std::make_unique<net::Listener>(worker, std::move(*fd), "test",
                                                [this](UniqueFd client, const SocketAddress&) {
                                                  ++accepted;
+                                                 newest_fd = client.get();
                                                  net::spawn(worker, serve(this, std::move(client)));
                                                });
     ASSERT_TRUE(listener->start().has_value());
   }
 
   static net::Async<void> serve(MeshPair* self, UniqueFd client) {
+    Context& own = self->server_context ? *self->server_context : *self->context;
     auto certificate = self->source.cached(self->server_identity);
     if (!certificate) certificate = self->ca.issue(self->server_identity);
-    auto tls_context = self->context->contexts.server(self->server_identity, certificate);
+    auto tls_context = own.contexts.server(self->server_identity, certificate);
     auto handshake = tls::Handshake::server(**tls_context);
     net::Stream stream(self->worker, std::move(client));
     auto secured = co_await secure(self->worker, stream, **handshake);
@@ -108,7 +110,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
       self->server_failures.push_back(secured.error().detail);
       co_return;
     }
-    auto tunnel = std::make_unique<Tunnel>(*self->context, h2::Role::server, stream.release(),
+    auto tunnel = std::make_unique<Tunnel>(own, h2::Role::server, stream.release(),
                                            std::move(*secured), *self);
     EXPECT_TRUE(tunnel->start().has_value());
     self->server_tunnels.push_back(std::move(tunnel));
@@ -194,6 +196,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
   culvert::testing::FakeCertificateSource source{ca};
   Identity server_identity = identity("cart");
   std::unique_ptr<Context> context;
+  std::unique_ptr<Context> server_context;  // null: the server's settings are the client's
   SocketAddress address;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<net::Listener> listener;
@@ -203,6 +206,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
   std::vector<std::string> requests;
   std::vector<std::string> server_failures;
   int accepted = 0;
+  int newest_fd = -1;  // the server's end of the newest tunnel
   int refuse_with = 0;
 };
 

@@ -1,5 +1,9 @@
 """Peers that fall silent, and what is done to notice it."""
 
+import time
+
+from harness import traffic
+from harness.process import wait_for
 from test_lifecycle import OwnMesh
 
 
@@ -25,3 +29,70 @@ class KeepAlive(OwnMesh):
             seen = self.sockets(self.server, *words)
             self.assertEqual(len(seen), 1, seen)
             self.assertNotIn("keepalive", seen[0])
+
+
+class Silence(OwnMesh):
+    """The network between the nodes swallows every packet of HBONE and says nothing."""
+
+    DROP = """table inet silence {
+        chain in { type filter hook input priority -300; tcp dport 15008 drop; }
+        chain out { type filter hook output priority -300; tcp sport 15008 drop; }
+    }"""
+
+    def swallow(self):
+        run = self.server.ns.run("nft", "-f", "-", input=self.DROP)
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def speak_again(self):
+        self.server.ns.run("nft", "delete", "table", "inet", "silence")
+
+    def ending(self, s, seconds):
+        """How a connection ends on which nobody sends: "end", "reset" or "open"."""
+        s.settimeout(seconds)
+        try:
+            return "end" if s.recv(1) == b"" else "data"
+        except ConnectionResetError:
+            return "reset"
+        except TimeoutError:
+            return "open"
+
+    def test_silent_peer_is_given_up(self):
+        """PING after at most ten quiet seconds, and twenty for its answer: both ends notice, and
+        neither application may take what it has got for everything."""
+        accepted = []
+
+        def hold(s, _):
+            accepted.append(self.ending(s, 60))
+        with traffic.Server(self.server.ns, (self.server.v4, 8081), hold):
+            s = self.client.ns.connect((self.server.v4, 8081), 10)
+            self.addCleanup(s.close)
+            wait_for(lambda: self.node_b.metric("istio_tcp_connections_opened_total") >= 1,
+                     "the server's side to be open")
+            self.swallow()
+            begin = time.monotonic()
+            self.assertEqual(self.ending(s, 60), "reset")
+            self.assertGreater(time.monotonic() - begin, 19)
+            wait_for(lambda: accepted, "the server's end of the connection", 20)
+            self.assertLess(time.monotonic() - begin, 45)
+        self.assertEqual(accepted, ["reset"])
+        for node in self.mesh.nodes:
+            node.daemon.wait_line("tunnel ended", "the peer did not answer PING")
+        self.speak_again()
+        self.works()
+
+    def test_dropped_syn_ends_in_a_named_timeout(self):
+        self.swallow()
+        begin = time.monotonic()
+        s = self.client.ns.connect((self.server.v4, 8080), 5)  # to the proxy, which then dials
+        self.addCleanup(s.close)
+        self.assertEqual(self.ending(s, 20), "reset")
+        took = time.monotonic() - begin
+        self.assertGreater(took, 9)
+        self.assertLess(took, 13)
+        line = self.node_a.daemon.wait_line("access", 'direction="outbound"')
+        self.assertIn("maybe a NetworkPolicy is blocking HBONE port 15008", line)
+        self.assertIn(f"connect {self.server.v4}:15008", line)
+        self.assertEqual(self.node_a.metric("istio_tcp_connections_failed_total",
+                                            response_flags="NETWORK_POLICY"), 1)
+        self.speak_again()
+        self.works()
