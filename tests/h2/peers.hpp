@@ -130,7 +130,9 @@ inline void pump(Peer& a, Peer& b, std::size_t capacity = 16384) {
       to.take(as_bytes(std::string_view(held).substr(at, capacity)));
     return true;
   };
-  while (move(a, b) | move(b, a)) {
+  for (bool moved = true; moved;) {
+    moved = move(a, b);
+    moved = move(b, a) || moved;
   }
 }
 

@@ -130,7 +130,7 @@ TEST(Session, BlockedStreamsWaitForResume) {
 // The bytes and the news that more came must not race: resume() after produce() said blocked, but
 // before the session has looked again.
 TEST(Session, ResumeInsideTheSameTurnIsNotLost) {
-  for (const std::size_t size : {1, 10000, 100000}) {
+  for (const std::size_t size : {1U, 10000U, 100000U}) {
     FrameBuffer buffer;
     Peer client(Role::client, buffer);
     Peer server(Role::server, buffer);

@@ -27,3 +27,63 @@ class NoOriginalSource(OwnMesh):
         for source, pattern in ((self.client, "src.identity"), (self.plain, "src.workload")):
             self.node_b.daemon.wait_line("access", rf"src\.addr={source.v4}:", pattern,
                                          'direction="inbound"')
+
+
+class Ingress(OwnMesh):
+    """A gateway: whatever comes to it is its own business, what it sends is the mesh's."""
+
+    def prepare(self):
+        self.gateway = self.mesh.pod("gateway", 0, enrolled=False, protocol="HBONE")
+        self.outside = self.mesh.fabric.attach("outside", 5000)
+        # Would refuse every connection without an identity, if plaintext were captured.
+        self.mesh.policy("strict", "Deny", [[[{"notPrincipals": [{"Presence": []}]}]]],
+                         pods=[self.gateway])
+
+    def ask(self, ns, address):
+        with ns.connect(address, 10) as s:
+            return traffic.receive_all(s).decode().strip()
+
+    def test_ingress_is_left_alone_inbound_and_tunnelled_outbound(self):
+        self.mesh.enroll(self.gateway, "--no-inbound")
+        fabric = self.mesh.fabric
+        for client, address in ((fabric.v4(5000), self.gateway.v4), (fabric.v6(5000), self.gateway.v6)):
+            with traffic.Server(self.gateway.ns, (address, 8080), traffic.tell_peer):
+                self.assertEqual(self.ask(self.outside, (address, 8080)), client)
+        # The mesh still reaches it through its tunnel port, and as the client's own address.
+        with traffic.Server(self.gateway.ns, (self.gateway.v4, 8081), traffic.tell_peer):
+            self.assertEqual(self.ask(self.client.ns, (self.gateway.v4, 8081)), self.client.v4)
+        with traffic.Server(self.server.ns, (self.server.v4, 8081), traffic.tell_peer):
+            self.assertEqual(self.ask(self.gateway.ns, (self.server.v4, 8081)), self.gateway.v4)
+        self.node_b.daemon.wait_line("access", 'direction="inbound"',
+                                     f'src.identity="{self.gateway.identity}"')
+        inbound = wait_for(lambda: self.node_a.daemon.lines("access", 'direction="inbound"'),
+                           "the gateway's inbound line")
+        self.assertEqual(len(inbound), 1, inbound)
+        self.assertIn(f'src.identity="{self.client.identity}"', inbound[0])
+
+
+class VirtualInterface(OwnMesh):
+    """A pod that is the way out for a guest behind an interface of its own."""
+
+    def prepare(self):
+        self.host = self.mesh.pod("host", 0, enrolled=False, protocol="HBONE")
+        self.guest = Netns("guest")
+        self.addCleanup(self.guest.remove)
+        ip(netns=self.host.ns.name, batch=[
+            f"link add vif0 type veth peer name eth0 netns {self.guest.name}", "link set vif0 up",
+            "addr add 198.19.255.1/30 dev vif0", "addr add 2001:2:0:ff::1/64 dev vif0 nodad"])
+        ip(netns=self.guest.name, batch=[
+            "link set eth0 up",
+            "addr add 198.19.255.2/30 dev eth0", "addr add 2001:2:0:ff::2/64 dev eth0 nodad",
+            "route add default via 198.19.255.1", "route add ::/0 via 2001:2:0:ff::1"])
+
+    def test_guest_of_a_virtual_interface_speaks_as_the_pod(self):
+        self.mesh.enroll(self.host, "--virtual-interface", "vif0")
+        for port, address in ((8081, self.server.v4), (8082, self.server.v6)):
+            with traffic.Server(self.server.ns, (address, port), traffic.echo):
+                with self.guest.connect((address, port), 10) as s:
+                    s.sendall(b"from the guest")
+                    self.assertEqual(traffic.receive_exactly(s, 14), b"from the guest")
+            self.node_b.daemon.wait_line("access", 'direction="inbound"', f":{port} ",
+                                         f'src.identity="{self.host.identity}"')
+        self.node_a.daemon.wait_line("access", 'direction="outbound"', r"src\.addr=198\.19\.255\.2:")

@@ -95,9 +95,8 @@ clang_tests() {
   fi
   local targets
   targets=$(grep -hoE 'culvert_fuzz\([a-z0-9_]+' tests/fuzz/*.cmake | sed 's/.*(/culvert_fuzz_/')
-  # Warnings stop the g++ builds; clang's own are shown, not fatal.
   # shellcheck disable=SC2086
-  CULVERT_WERROR=OFF build build/fuzz Fuzz clang++-19 culvert culvertctl $targets || return
+  build build/fuzz Fuzz clang++-19 culvert culvertctl $targets || return
   say "the tests' syntax, clang 19"
   if python3 tests/support/syntax.py build/fuzz /tests/; then count 1 0 0; else count 0 1 0; fi
   say "fuzz targets, ${CULVERT_FUZZ_SECONDS:-5} s each"

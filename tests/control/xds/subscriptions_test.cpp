@@ -47,7 +47,8 @@ XdsSubscriptions make() {
   node.node_name = "node-1";
   node.metadata = {{"CLUSTER_ID", "c1"}};
   node.json_metadata = {{"LABELS", R"({"a":"b"})"}};
-  return std::move(*XdsSubscriptions::make(node));
+  auto made = XdsSubscriptions::make(node);
+  return std::move(*made);
 }
 
 TEST(XdsSubscriptions, OpensWithNodeAndBothTypes) {

@@ -37,7 +37,7 @@ class ZdsSessionTest : public ::testing::Test {
   Lines lines(const ZdsSession::Actions& actions) {
     Lines out;
     for (const auto& action : actions)
-      out.push_back(std::visit([this](const auto& a) { return show(a); }, action));
+      out.push_back(std::visit([this](const auto& a) { return this->show(a); }, action));
     return out;
   }
   Lines add(const std::string& uid, ReceivedNetns from) {

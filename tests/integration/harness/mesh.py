@@ -242,10 +242,10 @@ class Mesh:
         """Runs culvertctl in the node's namespace."""
         return node.ns.run(self.ctl, *words)
 
-    def enroll(self, pod):
+    def enroll(self, pod, *options):
         run = self.culvertctl(pod.node, "enroll", "--netns", pod.ns.name, "--workload",
                               f"{pod.namespace}/{pod.name}/{pod.account}",
-                              "--control-socket", pod.node.socket)
+                              "--control-socket", pod.node.socket, *options)
         if run.returncode != 0:
             raise RuntimeError(f"enroll {pod.name}: {run.stdout}{run.stderr}")
         return run
