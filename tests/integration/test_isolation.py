@@ -1,0 +1,106 @@
+"""One pod's trouble is not its neighbours': the pods of a node share a daemon and nothing else."""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+
+from harness import traffic
+from harness.netns import ip
+from harness.process import wait_for
+from test_lifecycle import OwnMesh
+
+
+class Unservable(OwnMesh):
+    def prepare(self):
+        self.broken = self.mesh.pod("broken", 1, enrolled=False, protocol="HBONE")
+
+    def states(self):
+        return {s["info"]["name"]: s["state"]
+                for s in self.node_b.config_dump()["workloadState"].values()}
+
+    def test_pod_that_cannot_be_served_leaves_the_others_alone(self):
+        held = self.open()
+        taken = self.broken.ns.listen(("0.0.0.0", 15008))
+        self.addCleanup(taken.close)
+        run = self.mesh.enroll(self.broken, "--keep-pending")
+        self.assertIn("15008", run.stdout + run.stderr)
+        self.node_b.daemon.wait_line("warn|error", "demo/broken|broken", "15008")
+        wait_for(lambda: self.states() == {"server": "Up", "broken": "Pending"},
+                 "one pod to be served and one to be pending")
+        self.check(held)
+        self.assertTrue(self.secured())
+        # Once the port is free it is served without another word.
+        taken.close()
+        wait_for(lambda: self.states().get("broken") == "Up", "the pod to be served", 40, 0.2)
+        with traffic.Server(self.broken.ns, (self.broken.v4, 8080), traffic.tell_peer):
+            with self.client.ns.connect((self.broken.v4, 8080), 10) as s:
+                self.assertEqual(traffic.receive_all(s).decode().strip(), self.client.v4)
+        self.check(held)
+
+
+class Flood:
+    """What a hostile or broken neighbour gets: on the tunnel port connections that say nothing and
+    connections that say nonsense, and plaintext as fast as it goes, until the block ends."""
+
+    SILENT, SOURCES = 1200, 24  # more than a pod lets handshake at a time, and few of each address
+
+    def __init__(self, ns, pod):
+        self.ns, self.pod, self.silent = ns, pod, []
+        self.ended, self.rounds, self.threads = threading.Event(), [0] * 3, []
+        self.sources = [f"198.18.20.{n + 1}" for n in range(self.SOURCES)]
+        ip(netns=ns.name, batch=[f"addr add {x}/15 dev eth0" for x in self.sources])
+
+    def __enter__(self):
+        for n, port in enumerate((15008, 15008, 8080)):
+            self.threads.append(threading.Thread(target=self._pour, args=(n, port), daemon=True))
+            self.threads[-1].start()
+        wait_for(lambda: min(self.rounds) >= 20, "the flood to rise", 30)
+        for n in range(self.SILENT):
+            with contextlib.suppress(ConnectionResetError):  # one too many
+                self.silent.append(self.ns.connect((self.pod.v4, 15008), 5,
+                                                   (self.sources[n % self.SOURCES], 0)))
+        return self
+
+    def _pour(self, n, port):
+        while not self.ended.is_set():
+            with contextlib.suppress(OSError), self.ns.connect((self.pod.v4, port), 2) as s:
+                s.sendall(os.urandom(5000))
+                s.shutdown(socket.SHUT_WR)
+                while s.recv(1 << 16):
+                    pass
+            self.rounds[n] += 1
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for s in self.silent:
+            s.close()
+        for thread in self.threads:
+            thread.join(10)
+
+
+class Flooded(OwnMesh):
+    ENV = {"POOL_MAX_STREAMS_PER_CONNECTION": "1"}  # every connection takes a handshake
+
+    def prepare(self):
+        self.victim = self.mesh.pod("victim", 1)
+        self.outside = self.mesh.fabric.attach("outside", 5000)
+
+    def test_flood_of_one_pod_leaves_its_neighbour_alone(self):
+        held = self.open()
+        with traffic.Server(self.victim.ns, (self.victim.v4, 8080), traffic.echo):
+            with Flood(self.outside, self.victim):
+                slowest = max(self.seconds_to_open() for _ in range(50))
+                self.check(held)
+        self.assertLess(slowest, 2, "seconds for a connection of a pod that is not flooded")
+        self.assertTrue(self.node_b.daemon.lines("too many TLS handshakes", f"{self.victim.v4}:15008"))
+        # The victim is well again afterwards.
+        with traffic.Server(self.victim.ns, (self.victim.v4, 8081), traffic.tell_peer):
+            with self.client.ns.connect((self.victim.v4, 8081), 15) as s:
+                self.assertEqual(traffic.receive_all(s).decode().strip(), self.client.v4)
+
+    def seconds_to_open(self):
+        begin = time.monotonic()
+        self.open()
+        return time.monotonic() - begin
