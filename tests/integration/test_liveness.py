@@ -73,7 +73,7 @@ class Silence(OwnMesh):
             self.assertEqual(self.ending(s, 60), "reset")
             self.assertGreater(time.monotonic() - begin, 19)
             wait_for(lambda: accepted, "the server's end of the connection", 20)
-            self.assertLess(time.monotonic() - begin, 45)
+            self.assertLess(time.monotonic() - begin, 50)  # forty, and some for a busy machine
         self.assertEqual(accepted, ["reset"])
         for node in self.mesh.nodes:
             node.daemon.wait_line("tunnel ended", "the peer did not answer PING")
