@@ -57,7 +57,7 @@ class Silence(OwnMesh):
             return "open"
 
     def test_silent_peer_is_given_up(self):
-        """PING after at most ten quiet seconds, and twenty for its answer: both ends notice, and
+        """PING after ten to twenty quiet seconds, and twenty for its answer: both ends notice, and
         neither application may take what it has got for everything."""
         accepted = []
 
