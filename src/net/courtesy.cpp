@@ -16,7 +16,7 @@ namespace {
 // So many that one hiccup of the machine (10 ms, say) does not decide.
 constexpr std::uint64_t kEnoughSlices = 400;
 // A wait that no user notices, nanoseconds: the cost of a wake-up itself is of that order.
-constexpr std::uint64_t kNoWait = 60'000;
+constexpr std::uint64_t kNoWait = 50'000;
 
 bool set_policy(int policy) {
   const sched_param parameters{};  // the nice value is kept
@@ -26,11 +26,11 @@ bool set_policy(int policy) {
 }  // namespace
 
 // Work that waits about as long as it runs is queued behind work like itself. That is so under full
-// load as well, where courtesy still saves changes of context. Behind a foreign time slice the wait
+// load as well, where courtesy still saves changes of context. Behind foreign time slices the wait
 // was four to seven times the run.
 bool CourtesyRule::waits_too_long(const RunStatistics& since) const {
   const auto wait = since.waited_ns / since.slices;
-  return wait > kNoWait && 2 * wait > 5 * (since.ran_ns / since.slices);
+  return wait > kNoWait && wait > 2 * (since.ran_ns / since.slices);
 }
 
 bool CourtesyRule::review(const RunStatistics& statistics, TimePoint now) {

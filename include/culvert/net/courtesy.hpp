@@ -26,7 +26,7 @@ struct RunStatistics {
 class CourtesyRule {
  public:
   static constexpr auto kPeriod = std::chrono::milliseconds(100);
-  static constexpr auto kFirstPause = std::chrono::seconds(30);
+  static constexpr auto kFirstPause = std::chrono::seconds(10);
   static constexpr auto kLongestPause = std::chrono::minutes(5);
 
   // Whether to be courteous from `now` on, given the counters as they are now. To be asked about
