@@ -22,6 +22,8 @@ build() {
   shift 3
   local log="$log_dir/build-${dir##*/}.log"
   say "build $type with $compiler"
+  # A cache that names another compiler would make CMake forget the other settings, the type too.
+  rm -f "$dir/CMakeCache.txt"
   if ! cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE="$type" -DCMAKE_CXX_COMPILER="$compiler" \
     -DCULVERT_WERROR="${CULVERT_WERROR:-ON}" -DCULVERT_TESTS="${with_tests:-ON}" >"$log" 2>&1 ||
     ! ninja -C "$dir" -j "$jobs" -k 0 "$@" >>"$log" 2>&1; then
