@@ -72,12 +72,15 @@ void Relay::accept(std::span<const h2::Header> headers) {
 }
 
 void Relay::on_close(h2::ErrorCode code) {
-  tunnel_ = nullptr;
+  const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
   if (!error_ && !is_plain_end(code)) {
     error_ = std::make_unique<Error>(
-        Errc::h2, "the tunnel stream ended with " + std::string(h2::to_string(code)));
+        Errc::h2, lost != nullptr
+                      ? "the tunnel was lost: " + lost->detail
+                      : "the tunnel stream ended with " + std::string(h2::to_string(code)));
   }
+  tunnel_ = nullptr;
   if (answer_ != nullptr) {
     answer_->set(error_ ? *error_
                         : fail(Errc::reset, "the peer closed the stream before answering"));

@@ -33,7 +33,8 @@ Tunnel::~Tunnel() {
 
 Result<void> Tunnel::start() {
   if (auto added = context_.worker.readiness().add(fd_.get(), *this); !added) return added.error();
-  alive_.arm(context_.worker.timers(), context_.worker.now() + context_.settings.ping_interval);
+  heard_at_ = context_.worker.now();
+  alive_.arm(context_.worker.timers(), heard_at_ + context_.settings.ping_interval);
   readable_ = true;  // early bytes, or an empty read that costs little once
   kick();
   return {};
@@ -82,7 +83,7 @@ bool Tunnel::receive_some() {
   if (n == 0) peer_ended_ = true;
   if (n > 0) {
     held += static_cast<std::size_t>(n);
-    heard_ = true;
+    heard_at_ = context_.worker.now();
   }
   // Less than asked for means drained: the next bytes come with a new edge.
   if (n > 0 && static_cast<std::size_t>(n) < room.size()) readable_ = hung_up_;
@@ -188,33 +189,37 @@ void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
   }
   context_.worker.readiness().remove_closing(*this);
   fd_.reset();
+  why_lost_ = reason ? &*reason : nullptr;
   session_.close(code);
+  why_lost_ = nullptr;
   context_.worker.post([this, reason = std::move(reason)] {
     owner_.on_tunnel_closed(*this, reason ? &*reason : nullptr);
   });
 }
 
+// Whoever sends bytes is alive. After an interval of silence a PING asks; what is not answered in
+// time is lost: interval + time-out after the last byte.
 void Tunnel::check_alive() {
   if (lingering_) {
     close(h2::ErrorCode::no_error, std::nullopt);
     return;
   }
   const TimePoint now = context_.worker.now();
-  if (ping_pending_ && !heard_ && now - ping_sent_ >= context_.settings.ping_timeout) {
+  const auto& settings = context_.settings;
+  if (heard_at_ > ping_sent_) ping_pending_ = false;
+  if (ping_pending_ && now >= ping_sent_ + settings.ping_timeout) {
     flush();
     lost(fail(Errc::timed_out, "the peer did not answer PING"));
     return;
   }
-  if (heard_) {
-    ping_pending_ = false;  // whoever sends bytes is alive
-  } else if (!ping_pending_) {
+  if (!ping_pending_ && now >= heard_at_ + settings.ping_interval) {
     session_.ping();
     ping_sent_ = now;
     ping_pending_ = true;
     kick();
   }
-  heard_ = false;
-  alive_.arm(context_.worker.timers(), now + context_.settings.ping_interval);
+  alive_.arm(context_.worker.timers(), ping_pending_ ? ping_sent_ + settings.ping_timeout
+                                                     : heard_at_ + settings.ping_interval);
 }
 
 void Tunnel::on_ping_ack() { ping_pending_ = false; }

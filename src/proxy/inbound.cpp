@@ -58,6 +58,14 @@ net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, Un
   co_return tunnel;
 }
 
+void log_overload(PodProxy& pod, const SocketAddress& peer, const SocketAddress& destination) {
+  const auto left_out = pod.overload_log().admit(pod.worker().now());
+  if (!left_out) return;
+  std::string why = "too many TLS handshakes in progress for this pod";
+  if (*left_out != 0) why += " (and " + std::to_string(*left_out) + " refusals before this one)";
+  log_early_deny(metrics::Reporter::destination, peer, destination, why);
+}
+
 }  // namespace
 
 net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
@@ -68,8 +76,7 @@ net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
   const SocketAddress destination = local ? *local : SocketAddress{};
   const HandshakeSlot slot(pod, peer.ip);
   if (!slot.held()) {
-    log_early_deny(metrics::Reporter::destination, peer, destination,
-                   "too many TLS handshakes in progress for this pod");
+    log_overload(pod, peer, destination);
     net::reset_on_close(client.get());
     co_return;
   }

@@ -64,6 +64,8 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   // True while new streams may be opened.
   bool usable() const { return !closed_ && !lingering_ && !session_.going_away(); }
   bool closed() const { return closed_; }
+  // Inside a stream's on_close: why the whole tunnel ends, or null when only the stream does.
+  const Error* why_lost() const { return why_lost_; }
   // Graceful end: GOAWAY, existing streams run on, then the connection closes.
   void shut_down();
   // Ends it all now: streams hear `code`, the peer gets GOAWAY as far as the socket takes it.
@@ -103,10 +105,11 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   std::size_t unsent_from_ = 0;
   net::Timer alive_;
   TimePoint ping_sent_{};
+  TimePoint heard_at_{};             // when bytes arrived last
+  const Error* why_lost_ = nullptr;  // while streams are told that the tunnel ends
   bool readable_ = false;
   bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
-  bool heard_ = false;       // bytes arrived since the last look
   bool ping_pending_ = false;
   bool lingering_ = false;  // ended; only the peer's end is waited for
   bool closed_ = false;
