@@ -38,7 +38,12 @@ TEST_F(TopologyTest, JoinsThePodsAndLeavesNothing) {
     auto capture = Capture::start(made->wire().fd(), Topology::tap(), "findme");
     ASSERT_TRUE(capture) << capture.error().detail;
     Command server;
-    server.words = {"python3", "-m", "http.server", "8080", "--bind", "::"};
+    // Not `python3 -m http.server`, which asks DNS for its own name, for seconds where none
+    // answers.
+    server.words = {"python3", "-c",
+                    "import http.server as h, socket, socketserver as s\n"
+                    "s.TCPServer.address_family = socket.AF_INET6\n"
+                    "s.TCPServer(('::', 8080), h.SimpleHTTPRequestHandler).serve_forever()"};
     server.netns_fd = made->server().fd();
     server.output = "/dev/null";
     auto process = Process::start(server);
