@@ -1,12 +1,19 @@
 #include "h2/cold_blocks.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace culvert::h2 {
 
 namespace {
-constexpr std::size_t kPage = 4096;  // that of every machine this is built for; else only less good
+
+// The kernel's own: giving back a part of a larger page would take its other blocks along.
+std::size_t page_size() {
+  static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return size;
 }
+
+}  // namespace
 
 ColdBlocks::~ColdBlocks() {
   if (region_ != nullptr) ::munmap(region_, kRegion);
@@ -22,7 +29,7 @@ bool ColdBlocks::reserve() {
 }
 
 std::size_t ColdBlocks::page_of(const void* block) const {
-  return static_cast<std::size_t>(static_cast<const std::uint8_t*>(block) - region_) / kPage;
+  return static_cast<std::size_t>(static_cast<const std::uint8_t*>(block) - region_) / page_size();
 }
 
 void* ColdBlocks::take() {
@@ -35,7 +42,7 @@ void* ColdBlocks::take() {
     if (used_ == kRegion) return nullptr;
     block = region_ + used_;
     used_ += kBlock;
-    in_use_.resize(used_ / kPage + 1);
+    in_use_.resize(used_ / page_size() + 1);
   }
   ++in_use_[page_of(block)];
   return block;
@@ -43,7 +50,7 @@ void* ColdBlocks::take() {
 
 void ColdBlocks::give(void* block) {
   const auto page = page_of(block);
-  if (--in_use_[page] == 0) ::madvise(region_ + page * kPage, kPage, MADV_DONTNEED);
+  if (--in_use_[page] == 0) ::madvise(region_ + page * page_size(), page_size(), MADV_DONTNEED);
   free_.push_back(block);
 }
 

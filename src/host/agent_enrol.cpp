@@ -1,5 +1,5 @@
-// Enrolling and withdrawing. The table is saved before the namespace is touched: what a crash
-// leaves half done, the next start completes.
+// Enrolling and withdrawing. A new enrolment is saved before its namespace is touched: what a crash
+// leaves half done, the next start completes. Changed options are saved once they are in place.
 #include "culvert/base/random.hpp"
 #include "host/agent_impl.hpp"
 

@@ -23,7 +23,9 @@ net::Async<Result<UniqueFd>> dial_application(PodProxy& pod, SocketAddress desti
     fd = co_await net::dial(pod.worker(), pod.netns(), destination, std::nullopt, settings.socket,
                             deadline);
   }
-  if (fd) net::skip_pacing(fd->get());
+  // Plain connections leave the pod as well: those keep the node's congestion control.
+  const auto own = pod.workload();
+  if (fd && own && own->has_address(destination.ip)) net::skip_pacing(fd->get());
   co_return fd;
 }
 

@@ -21,7 +21,7 @@
 
 namespace culvert::h2 {
 
-class ColdBlocks;
+class ColdBlocks;  // memory that costs nothing until it is used; private to this module
 
 // The memory in which next() builds frames: one for each worker thread, shared by all its sessions,
 // because only one frame is built at a time; an idle session then holds none. Outlives them. A
