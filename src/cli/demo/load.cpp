@@ -44,25 +44,10 @@ Result<Latency> measure(const std::string& fortio, int netns_fd, const SocketAdd
   const auto file = scratch + "/fortio.json";
   Command command;
   command.netns_fd = netns_fd;
-  command.words = {fortio,
-                   "load",
-                   "-quiet",
-                   "-loglevel",
-                   "error",
-                   "-qps",
-                   "1000",
-                   "-c",
-                   "16",
+  command.words = {fortio, "load", "-quiet", "-loglevel", "error", "-qps", "1000", "-c", "16",
                    // Its usual millisecond is coarser than what is measured here; 10 us.
-                   "-r",
-                   "0.00001",
-                   "-p",
-                   "50,90,99",
-                   "-t",
-                   std::to_string(duration.count()) + "s",
-                   "-json",
-                   file,
-                   "http://" + to.to_string() + "/"};
+                   "-r", "0.00001", "-p", "50,90,99", "-t", std::to_string(duration.count()) + "s",
+                   "-json", file, "http://" + to.to_string() + "/"};
   const auto finished = run(command);
   if (!finished) return finished.error();
   if (finished->exit_code != 0) return fail(Errc::io, "fortio: " + finished->output);
