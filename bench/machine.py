@@ -36,9 +36,13 @@ def _linked_openssl(binary):
     return "not linked"
 
 
+def _version(binary):
+    return _output(binary, "version").replace("\n", " ")[:400] or "?"
+
+
 def describe(options):
-    culvert = os.path.join(options.bin, "culvert")
-    return {
+    culvert = os.path.abspath(os.path.join(options.bin, "culvert"))
+    about = {
         "time": _output("date", "--utc", "+%FT%TZ"),
         "commit": _output("git", "-C", os.path.dirname(__file__), "rev-parse", "--short", "HEAD"),
         "system": _read("/etc/os-release", r'PRETTY_NAME="([^"]+)"'),
@@ -49,5 +53,9 @@ def describe(options):
         "openssl of culvert": _linked_openssl(culvert) if os.path.exists(culvert) else "?",
         "load average at start": _read("/proc/loadavg").split(" ")[0],
         "rounds": options.rounds, "seconds": options.seconds,
-        "settings": options.env,
+        "settings": options.env or "each daemon's defaults",
+        "culvert": _version(culvert),
     }
+    if options.peer:
+        about["peer"] = _version(options.peer)
+    return about

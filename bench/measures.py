@@ -2,12 +2,14 @@
 {"variant", "measure", "value", "unit", and what else is worth keeping}."""
 
 import json
+import os
 import re
 import subprocess
+import tempfile
 import time
 
 from harness import certificates, traffic
-from variant import HTTP, IPERF, Variant
+from variant import ECHO, GENERATOR, HTTP, IPERF, Variant
 
 
 def sample(variant, measure, value, unit, **more):
@@ -25,17 +27,37 @@ def client(variant, *words, seconds):
     return run.stdout, cpu
 
 
-def fortio(variant, seconds, rate, connections, keepalive=True):
+def fortio(variant, seconds, rate, connections, *words):
     text, cpu = client(
-        variant, "fortio", "load", "-qps", rate, "-c", connections, "-t", f"{seconds}s", "-quiet", "-uniform",
-        "-r", 0.00001, "-p", "50,90,99,99.9", "-allow-initial-errors", f"-keepalive={str(keepalive).lower()}",
-        "-json", "-", f"http://{variant.address}:{HTTP}/", seconds=seconds)
+        variant, "env", *(f"{k}={v}" for k, v in GENERATOR.items()), "fortio", "load", "-qps", rate, "-c", connections,
+        "-t", f"{seconds}s", "-quiet", "-uniform", "-allow-initial-errors", *words, "-json", "-",
+        f"http://{variant.address}:{HTTP}/", seconds=seconds)
     result = json.loads(text[text.index("{"):])
     requests = result["DurationHistogram"]["Count"]
     good = result["RetCodes"].get("200", 0)
-    return {"requests": requests, "errors": requests - good, "rate": result["ActualQPS"], "cpu": cpu,
-            "percentiles": {f"{p['Percentile']:g}": p["Value"] * 1e6
-                            for p in result["DurationHistogram"]["Percentiles"]}}
+    return {"requests": requests, "errors": requests - good, "rate": result["ActualQPS"], "cpu": cpu}
+
+
+def percentile(ordered, percent):
+    """Linear between the two nearest ranks."""
+    at = (len(ordered) - 1) * percent / 100
+    low = int(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+
+
+def fortio_latencies(variant, seconds, rate, connections):
+    """As fortio(), with the percentiles of the requests themselves: those of Fortio's histogram
+    are no finer than its intervals, a tenth to a quarter of the value."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = os.path.join(folder, "requests")
+        got = fortio(variant, seconds, rate, connections, "-access-log-file", path)
+        with open(path, encoding="ascii") as file:
+            micros = sorted(json.loads(line)["latency"] * 1e6 for line in file)
+    if len(micros) < got["requests"]:
+        raise RuntimeError(f"{variant.name}: {len(micros)} of {got['requests']} requests logged")
+    got["percentiles"] = {f"{p:g}": percentile(micros, p) for p in (50, 90, 99, 99.9)}
+    return got
 
 
 def iperf(variant, seconds, *words):
@@ -52,9 +74,9 @@ def iperf(variant, seconds, *words):
 
 def fixed_rate(variant, options):
     for connections in (2, 16, 64):
-        got = fortio(variant, options.seconds, 1000, connections)
-        for percentile, micros in got["percentiles"].items():
-            yield sample(variant, f"p{percentile} at 1,000/s, c={connections}", micros, "us",
+        got = fortio_latencies(variant, options.seconds, 1000, connections)
+        for rank, micros in got["percentiles"].items():
+            yield sample(variant, f"p{rank} at 1,000/s, c={connections}", micros, "us",
                          errors=got["errors"], rate=got["rate"])
         if variant.daemons:
             yield sample(variant, f"CPU per 1,000 requests at 1,000/s, c={connections}",
@@ -70,7 +92,7 @@ def highest_rate(variant, options):
 
 
 def new_connections(variant, options):
-    got = fortio(variant, options.seconds, 0, 16, keepalive=False)
+    got = fortio(variant, options.seconds, 0, 16, "-keepalive=false")
     yield sample(variant, "new connection per request, c=16", got["rate"], "1/s", errors=got["errors"])
     if variant.daemons:
         yield sample(variant, "CPU per 1,000 new connections", got["cpu"] / got["requests"] * 1e6, "ms")
@@ -135,17 +157,26 @@ def settle(daemons, seconds=3.0):
     return old
 
 
-def open_and_measure(variant, count):
-    """Opens `count` connections that each carried a byte; returns memory before and with them."""
-    echo = traffic.ManyEcho(variant.server, (variant.address, 9000))
+def tunnels_of(variant):
+    """Established connections to port 15008 in the client's pod."""
+    run = variant.client.run("cat", "/proc/net/tcp")
+    return len(re.findall(r" [0-9A-F]{8}:[0-9A-F]{4} [0-9A-F]{8}:3AA0 01 ", run.stdout))
+
+
+def open_and_measure(variant, count, tunnels):
+    """Opens `count` connections that each carried a byte, over at least `tunnels` tunnels; returns
+    memory before and with them."""
+    echo = traffic.ManyEcho(variant.server, (variant.address, ECHO))
     try:
-        warm = traffic.open_many(variant.client, (variant.address, 9000), 4)
+        warm = traffic.open_many(variant.client, (variant.address, ECHO), 4)
         traffic.ask_all(warm)
         before = settle(variant.daemons)
-        made = traffic.open_many(variant.client, (variant.address, 9000), count)
+        made = traffic.open_many(variant.client, (variant.address, ECHO), count)
         answered = traffic.ask_all(made)
         if answered != count:
             raise RuntimeError(f"{variant.name}: {answered} of {count} connections answered")
+        if tunnels_of(variant) < tunnels:
+            raise RuntimeError(f"{variant.name}: {tunnels_of(variant)} tunnels instead of {tunnels}")
         after = settle(variant.daemons)
         for s in [*made, *warm]:
             s.close()
@@ -154,12 +185,11 @@ def open_and_measure(variant, count):
         echo.close()
 
 
-def growth(variant, count, measure):
-    before, after = open_and_measure(variant, count)
+def growth(variant, count, measure, tunnels=1):
+    before, after = open_and_measure(variant, count, tunnels)
     for side, b, a in zip(("client side", "server side"), before, after):
         yield sample(variant, f"{measure}, {side}", (a["anonymous"] - b["anonymous"]) / count, "B",
                      count=count, before=b, after=a)
-
 
 
 
@@ -184,7 +214,7 @@ def tunnel_memory(name, options):
         return []
     variant = Variant(name, options, env={"POOL_MAX_STREAMS_PER_CONNECTION": "1"}, servers=False)
     try:
-        return list(growth(variant, options.tunnels, "per tunnel"))
+        return list(growth(variant, options.tunnels, "per tunnel", options.tunnels))
     finally:
         variant.close()
 

@@ -1,4 +1,5 @@
-"""The table: medians, the ratio culvert to peer, and what is to be reached."""
+"""The table: medians over the rounds, the ratio of the medians, culvert to peer, with the smallest
+and largest ratio of a round, and what is to be reached."""
 
 import re
 import statistics
@@ -14,7 +15,7 @@ LIMITS = [(r"per idle connection", 1000), (r"per tunnel", 12 * 1024)]
 
 
 def show_sample(s):
-    print(f"  round {s['round']} {s['variant']:8} {s['measure']:48} {s['value']:12,.3f} {s['unit']}",
+    print(f"  round {s['round']:2} {s['variant']:8} {s['measure']:48} {s['value']:12,.3f} {s['unit']}",
           flush=True)
 
 
@@ -24,6 +25,18 @@ def medians(samples):
     for s in samples:
         values.setdefault((s["measure"], s["variant"]), ([], s["unit"]))[0].append(s["value"])
     return {key: (statistics.median(v), unit) for key, (v, unit) in values.items()}
+
+
+def spread(samples):
+    """{measure: "smallest to largest"} ratio culvert/peer within one round, where there are several."""
+    rounds = {}
+    for s in samples:
+        rounds.setdefault((s["measure"], s["round"]), {})[s["variant"]] = s["value"]
+    ratios = {}
+    for (measure, _), value in rounds.items():
+        if value.get("peer") and "culvert" in value:
+            ratios.setdefault(measure, []).append(value["culvert"] / value["peer"])
+    return {m: f"{min(r):.2f} to {max(r):.2f}" for m, r in ratios.items() if len(r) > 1}
 
 
 def with_added_latency(table):
@@ -37,12 +50,17 @@ def with_added_latency(table):
     return out
 
 
-def verdict(measure, own, ratio):
+def verdict(measure, own, peer):
+    """Whether the goal of a measure is reached. A peer that adds nothing, within the noise, says
+    nothing about us."""
     for pattern, limit in LIMITS:
         if re.match(pattern, measure) and own is not None:
             return f"{'ok' if own <= limit else 'MISS'} (<= {limit:,} B)"
     for pattern, sign, goal in GOALS:
-        if re.match(pattern, measure) and ratio is not None:
+        if re.match(pattern, measure) and own is not None and peer is not None:
+            if peer <= 0:
+                return f"undecided ({sign} {goal:g}x)"
+            ratio = own / peer
             good = ratio <= goal if sign == "<=" else ratio >= goal
             return f"{'ok' if good else 'MISS'} ({sign} {goal:g}x)"
     return ""
@@ -57,8 +75,8 @@ def number(value):
 def render(about, names, samples):
     table = with_added_latency(medians(samples))
     lines = [f"{key}: {value}" for key, value in about.items()] + [""]
-    head = ["measure", "unit", *names, "culvert/peer", "goal"]
-    rows, seen = [], []
+    head = ["measure", "unit", *names, "culvert/peer", "rounds", "goal"]
+    rows, seen, spreads = [], [], spread(samples)
     for measure, _ in table:
         if measure in seen:
             continue
@@ -66,9 +84,10 @@ def render(about, names, samples):
         have = {n: table.get((measure, n), (None, ""))[0] for n in names}
         unit = next(table[measure, n][1] for n in names if (measure, n) in table)
         own, peer = have.get("culvert"), have.get("peer")
-        ratio = own / peer if own is not None and peer else None
+        ratio = own / peer if own is not None and peer and peer > 0 else None
         rows.append([measure, unit, *(number(have[n]) for n in names),
-                     f"{ratio:.2f}" if ratio is not None else "-", verdict(measure, own, ratio)])
+                     f"{ratio:.2f}" if ratio is not None else "-", spreads.get(measure, "-"),
+                     verdict(measure, own, peer)])
     # Added latencies belong together, after the percentiles.
     rows.sort(key=lambda r: r[0].startswith("added"))
     lines.append("| " + " | ".join(head) + " |")
