@@ -9,6 +9,9 @@
 namespace culvert::h2 {
 namespace {
 
+// How much of a GOAWAY's debug data the owner sees, bytes: a sentence, whatever the peer sends.
+constexpr std::size_t kMaxDebug = 128;
+
 std::string_view text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
@@ -123,9 +126,7 @@ int Session::Impl::on_frame(const nghttp2_frame& frame) {
     case NGHTTP2_PING:
       return (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 ? on_ping_ack(frame.ping) : 0;
     case NGHTTP2_GOAWAY:
-      going_away_ = true;
-      events_.on_goaway(frame.goaway.last_stream_id,
-                        static_cast<ErrorCode>(frame.goaway.error_code));
+      on_goaway(frame.goaway);
       return 0;
     default:
       return 0;
@@ -188,6 +189,13 @@ void Session::Impl::on_remote_end(StreamId id) {
     return;
   StreamList::set(*stream, StreamList::kRemoteEnd);
   stream->on_end();
+}
+
+void Session::Impl::on_goaway(const nghttp2_goaway& goaway) {
+  going_away_ = true;
+  std::string debug(text(goaway.opaque_data, std::min(goaway.opaque_data_len, kMaxDebug)));
+  std::replace_if(debug.begin(), debug.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  events_.on_goaway(goaway.last_stream_id, static_cast<ErrorCode>(goaway.error_code), debug);
 }
 
 int Session::Impl::on_data(StreamId id, Bytes bytes) {

@@ -54,6 +54,7 @@ class Session::Impl {
   std::size_t active_streams() const { return streams_.size(); }
   std::uint32_t peer_max_concurrent_streams() const;
   bool settings_acknowledged() const { return settings_acknowledged_; }
+  const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
   bool going_away() const { return going_away_; }
 
  private:
@@ -83,6 +84,7 @@ class Session::Impl {
   int on_peer_reset(StreamId id);
   void on_answer_sent(Stream* stream);
   int on_ping_ack(const nghttp2_ping& ping);
+  void on_goaway(const nghttp2_goaway& goaway);
   int on_data(StreamId id, Bytes bytes);
   void on_stream_close(StreamId id, std::uint32_t code);
   int on_frame_sent(const nghttp2_frame& frame);

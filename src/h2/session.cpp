@@ -35,6 +35,7 @@ std::uint32_t Session::peer_max_concurrent_streams() const {
   return impl_->peer_max_concurrent_streams();
 }
 bool Session::settings_acknowledged() const { return impl_->settings_acknowledged(); }
+const Error* Session::failure() const { return impl_->failure(); }
 bool Session::going_away() const { return impl_->going_away(); }
 
 }  // namespace culvert::h2

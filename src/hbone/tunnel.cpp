@@ -228,6 +228,8 @@ h2::Stream* Tunnel::on_request(const h2::Request& request) {
   return owner_.on_request(*this, request);
 }
 
-void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode) { owner_.on_tunnel_draining(*this); }
+void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode, std::string_view) {
+  owner_.on_tunnel_draining(*this);
+}
 
 }  // namespace culvert::hbone

@@ -73,7 +73,9 @@ class Owner final : public SessionEvents {
     session_.respond(request.id, 200, headers, false);
     return &make();
   }
-  void on_goaway(StreamId, ErrorCode) override {}
+  void on_goaway(StreamId, ErrorCode, std::string_view debug) override {
+    check(debug.size() <= 128);
+  }
   void on_ping_ack() override {}
   void on_settings() override {}
 

@@ -250,6 +250,10 @@ TEST_P(BrokenFrames, EndTheConnection) {
   ASSERT_TRUE(code.has_value());
   EXPECT_NE(*code, ErrorCode::no_error);
   EXPECT_TRUE(server.peer.session.finished());
+  ASSERT_NE(server.peer.session.failure(), nullptr);
+  EXPECT_EQ(server.peer.session.failure()->code, Errc::h2);
+  EXPECT_TRUE(
+      server.peer.session.failure()->detail.starts_with(std::string(to_string(*code)) + ": "));
   const auto after = server.peer.session.receive(as_bytes(frame(kPing, 0, 0, "12345678")));
   ASSERT_TRUE(after.has_error());
   EXPECT_EQ(after.error().code, Errc::h2);

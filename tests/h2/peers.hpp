@@ -69,6 +69,7 @@ struct Peer final : SessionEvents {
   std::function<Stream*(Peer&, const Request&)> answer;
   std::vector<std::string> requests;  // "METHOD authority path"
   std::vector<std::pair<StreamId, ErrorCode>> goaways;
+  std::string debug;  // of the last GOAWAY
   int ping_acks = 0;
   int settings = 0;
   bool failed = false;
@@ -98,7 +99,10 @@ struct Peer final : SessionEvents {
     session.respond(request.id, 200, {}, false);
     return &stream();
   }
-  void on_goaway(StreamId last, ErrorCode code) override { goaways.emplace_back(last, code); }
+  void on_goaway(StreamId last, ErrorCode code, std::string_view text) override {
+    goaways.emplace_back(last, code);
+    debug = text;
+  }
   void on_ping_ack() override { ++ping_acks; }
   void on_settings() override { ++settings; }
 

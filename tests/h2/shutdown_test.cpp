@@ -68,6 +68,30 @@ TEST(Shutdown, ClientSaysGoodbye) {
   EXPECT_TRUE(both.server.session.finished());
 }
 
+TEST(Shutdown, AnOrderlyEndIsNoFailure) {
+  Both both;
+  both.client.session.shut_down();
+  both.server.session.go_away(ErrorCode::enhance_your_calm);  // the owner's own reason
+  pump(both.client, both.server);
+  for (auto* const session : {&both.client.session, &both.server.session}) {
+    EXPECT_TRUE(session->finished());
+    EXPECT_EQ(session->failure(), nullptr);
+  }
+}
+
+TEST(Shutdown, GoawayTextIsShortAndPrintable) {
+  const auto goaway = [](const std::string& text) {
+    Both both;
+    both.client.debug = "nothing came";
+    both.client.take(as_bytes(frame(kGoaway, 0, 0, number(1) + number(2) + text)));
+    return both.client.debug;
+  };
+  EXPECT_EQ(goaway("too busy"), "too busy");
+  EXPECT_EQ(goaway(std::string("a\0\n\x7f\xc3", 5)), "a????");
+  EXPECT_EQ(goaway(std::string(100000, 'x')), std::string(128, 'x'));
+  EXPECT_EQ(goaway({}), "");
+}
+
 TEST(Shutdown, FinalGoawayRefusesStreamsUnderWay) {
   Both both;
   both.server.session.go_away(ErrorCode::no_error);

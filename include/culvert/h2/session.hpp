@@ -55,8 +55,8 @@ class Session {
 
   // Takes all of `plaintext`, calling events. Errc::h2: a connection error; a GOAWAY that tells the
   // peer is in next(), after which close() or destroy the session. Some errors are known only once
-  // their GOAWAY has gone through next(): finished() is true then and receive() fails from there
-  // on. Not from inside events.
+  // their GOAWAY has gone through next(): finished() is true then, failure() says why, and
+  // receive() fails from there on. Not from inside events.
   [[nodiscard]] Result<void> receive(Bytes plaintext);
 
   // The next bytes to send: one frame or several small ones; empty when there is nothing now. Valid
@@ -111,6 +111,10 @@ class Session {
   std::uint32_t peer_max_concurrent_streams() const;
   // The peer has acknowledged our SETTINGS.
   bool settings_acknowledged() const;
+  // Why the session failed, or null: not yet, or it ended in order. The detail begins with the code
+  // that the peer was told, as in "PROTOCOL_ERROR: ...". Whoever sees finished() asks here, because
+  // nothing else reports an error that is known only once its GOAWAY is out. Survives close().
+  const Error* failure() const;
   // A GOAWAY has been received or sent: connect() will not work.
   bool going_away() const;
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "culvert/base/address.hpp"
@@ -76,7 +77,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
 
  private:
   h2::Stream* on_request(const h2::Request& request) override;
-  void on_goaway(h2::StreamId last_id, h2::ErrorCode code) override;
+  void on_goaway(h2::StreamId last_id, h2::ErrorCode code, std::string_view debug) override;
   void on_ping_ack() override;
   void on_settings() override {}
 
