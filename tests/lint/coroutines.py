@@ -13,10 +13,10 @@ OPEN = {"(": ")", "[": "]", "{": "}"}
 CLOSE = {v: k for k, v in OPEN.items()}
 BLOCK_WORDS = {"else", "do", "try", "const", "noexcept", "override", "mutable", "final"}
 CONDITION_WORDS = {"if", "while", "for", "switch", "constexpr"}
-# Temporaries that own nothing.
-HARMLESS = re.compile(
-    r"(std::(array|span|string_view|chrono::\w+|nullopt|tuple|pair)|string_view|span|Bytes\w*|"
-    r"\w*(milliseconds|seconds|const_buffer|mutable_buffer))(<.*>)?$")
+# Temporaries that own nothing: views, times, and arrays or tuples of them and of numbers.
+_PLAIN = (r"(std::)?(span<[^<>]*>|string_view|chrono::\w+|nullopt|size_t|u?int\d+_t)|int|bool|char|"
+          r"(Mutable)?Bytes|\w*(milliseconds|seconds|const_buffer|mutable_buffer)")
+HARMLESS = re.compile(rf"({_PLAIN}|std::(array|tuple|pair)<\s*({_PLAIN}|\d+)(\s*,\s*({_PLAIN}|\d+))*\s*>)$")
 
 
 def word_before(text, i):
@@ -191,13 +191,16 @@ TRAPS = [
     "void f() { co_await (c ? a() : b()); }",
     "void f() { auto r = co_await g({a, b}); }",
     "void f() { if (auto r = co_await g(Request{.name = n}); r) { h(); } }",
+    "void f() { co_await g(std::pair<std::string, int>{name, 1}); }",
+    "void f() { co_await g(std::array<std::string, 2>{a, b}); }",
 ]
 FINE = [
     "void f() { T t{name, 1}; co_await g(std::move(t)); }",
     "void f() { co_await g([&](int) { return T{1, 2}; }); }",
     "void f() { auto [ec, n] = co_await s.async_read(buffer(a), as_result); }",
     "void f() { co_spawn(ex, [owner]() -> Async<void> { co_await g(); }, detached); }",
-    "net::Async<void> f(T t) { co_await g(std::array<B, 2>{a, b}); }",
+    "net::Async<void> f(T t) { co_await g(std::array<const_buffer, 2>{a, b}); }",
+    "net::Async<void> f(T t) { co_await g(std::pair<int, std::string_view>{1, b}); }",
     "net::Async<Result<int>> f() { const auto x = co_await g(v[i], this); co_return x; }",
     "void f() { const Result<int> r{co_await g()}; }",
     "void f() { while (co_await g()) { T{1, 2}.run(); } }",

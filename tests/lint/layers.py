@@ -18,7 +18,7 @@ MAY_USE = {
     "app": DATA_PATH | {"control", "proxy", "admin"},
     "host": {"base", "metrics", "net", "state", "control"},
     "authority": {"base", "metrics", "net", "state", "tls", "control"},
-    "cli": DATA_PATH | {"control", "proxy", "admin", "host", "authority"},
+    "cli": DATA_PATH | {"control", "admin", "host", "authority"},
 }
 ONLY_CULVERTCTL = {"host", "authority", "cli"}
 
@@ -57,6 +57,8 @@ def check_includes(tree):
             problems.append(f"{where}: module '{module}' has no row in the layer table")
             continue
         for line, include in tree.includes(path):
+            if ".." in include.split("/"):
+                problems.append(f"{where}:{line}: <{include}> climbs out of its folder")
             used = module_named(tree, include)
             if used and used != module and used not in MAY_USE[module]:
                 problems.append(f"{where}:{line}: {module} may not use {used}")
@@ -65,6 +67,35 @@ def check_includes(tree):
             for pattern, allowed in ONLY_IN.items():
                 if re.match(pattern, include) and module not in allowed:
                     problems.append(f"{where}:{line}: <{include}> belongs to {sorted(allowed)}")
+    return problems
+
+
+def check_declared(tree):
+    """USES of a CMake target names no module that its own may not use: a link is an edge, too."""
+    problems = []
+    for path in sorted((tree.root / "src").rglob("CMakeLists.txt")):
+        module = tree.module_of(path)
+        text = re.sub(r"#[^\n]*", "", path.read_text(encoding="utf-8"))
+        for body in re.findall(r"culvert_module\s*\(([^)]*)\)", text):
+            uses = re.search(r"\bUSES\b([^A-Z]*)", body)
+            for target in uses.group(1).split() if uses else []:
+                used = target.split("_")[0]  # control_xds belongs to control
+                if used in MAY_USE and used != module and used not in MAY_USE.get(module, ()):
+                    problems.append(f"{tree.name(path)}: {module} may not link {target}")
+    return problems
+
+
+def check_page(tree):
+    """The table in docs/architecture.md says the same as the one here."""
+    page = (tree.root / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)[^|]*\|[^|]*\| ([^|]+) \|$", page, re.M))
+    problems = []
+    for module in sorted(set(MAY_USE) - ONLY_CULVERTCTL - {"app"}):
+        words = told.get(module)
+        if words is None:
+            problems.append(f"docs/architecture.md: no row for {module}")
+        elif {w for w in re.split(r",\s*", words) if w != "–"} != MAY_USE[module]:
+            problems.append(f"docs/architecture.md: {module} may use {sorted(MAY_USE[module])}, not {words}")
     return problems
 
 
@@ -111,4 +142,4 @@ def check_links(tree):
 
 
 def check(tree):
-    return check_includes(tree) + check_links(tree)
+    return check_includes(tree) + check_declared(tree) + check_page(tree) + check_links(tree)

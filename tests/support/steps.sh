@@ -105,6 +105,20 @@ clang_tests() {
   fuzz_targets
 }
 
+# As clang compiles it; the generated headers must exist.
+tidy_tests() {
+  if ! command -v clang-tidy-19 >/dev/null; then
+    echo "clang-tidy 19 is not packaged here: the tidy part is skipped"
+    count 0 0 1
+    return
+  fi
+  build build/fuzz Fuzz clang++-19 culvert_proto || return
+  say "clang-tidy 19"
+  local log="$log_dir/tidy.log"
+  python3 tests/support/tidy.py build/fuzz | tee "$log"
+  add_closing_line "$log"
+}
+
 fuzz_targets() {
   local target name log work
   for target in build/fuzz/bin/culvert_fuzz_*; do
