@@ -1,7 +1,9 @@
 """Pods that are carried otherwise than by default: their clients' addresses, what of their traffic
-is captured."""
+is captured, and which TLS they speak."""
 
-from harness import traffic
+import subprocess
+
+from harness import certificates, h2, traffic
 from harness.netns import Netns, ip
 from harness.process import wait_for
 from test_lifecycle import OwnMesh
@@ -87,3 +89,62 @@ class VirtualInterface(OwnMesh):
             self.node_b.daemon.wait_line("access", 'direction="inbound"', f":{port} ",
                                          f'src.identity="{self.host.identity}"')
         self.node_a.daemon.wait_line("access", 'direction="outbound"', r"src\.addr=198\.19\.255\.2:")
+
+
+class ByTheSettings(OwnMesh):
+    """A peer outside of the mesh's pods looks at what the server's pod answers."""
+
+    def prepare(self):
+        self.outside = self.mesh.fabric.attach("outside", 5000)
+
+    def foreigner(self):
+        issuer = certificates.of_mesh(self.mesh)
+        return issuer.cert, *issuer.issue("peer", "spiffe://cluster.local/ns/demo/sa/peer")
+
+    def answer(self):
+        """The header block of the answer to a CONNECT."""
+        with h2.Client(self.outside, (self.server.v4, 15008), h2.tls_context(*self.foreigner())) as peer:
+            stream = peer.open(f"{self.server.v4}:8080")
+            block = peer.until((h2.HEADERS,), stream)[3]
+        self.assertEqual(h2.status_of(block), 200)
+        return block
+
+
+class SaysWhoItIs(ByTheSettings):
+    def test_answers_describe_the_pod(self):
+        self.assertGreater(len(self.answer()), 40)
+
+    def test_gauges_follow_pods_that_come_and_go(self):
+        def counted():
+            names = ("active_proxy_count", "pending_proxy_count", "proxies_started_total", "proxies_stopped_total")
+            return [self.node_b.metric(f"workload_manager_{name}") for name in names]
+        self.assertEqual(counted(), [1, 0, 1, 0])
+        self.mesh.withdraw(self.server)
+        wait_for(lambda: counted() == [0, 0, 1, 1], "the pod to be counted as stopped")
+        self.mesh.enroll(self.server)
+        wait_for(lambda: counted() == [1, 0, 2, 1], "the pod to be counted as started again")
+
+
+class SaysNothing(ByTheSettings):
+    ENV = {"ENABLE_RESPONSE_BAGGAGE": "false"}
+
+    def test_answers_without_baggage(self):
+        self.assertLess(len(self.answer()), 10)
+
+
+class OldTls(ByTheSettings):
+    ENV = {"TLS12_ENABLED": "true"}
+    SUITES = [f"ECDHE-{kind}-AES{size}-GCM-SHA{digest}" for kind in ("ECDSA", "RSA")
+              for size, digest in ((256, 384), (128, 256))]
+
+    def test_tls12_suites(self):
+        root, cert, key = self.foreigner()
+        words = ["openssl", "s_client", "-connect", f"{self.server.v4}:15008", "-CAfile", root, "-cert", cert, "-key",
+                 key, "-alpn", "h2", "-tls1_2", "-cipher"]
+        for suite in [*self.SUITES, "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-SHA256"]:
+            with self.subTest(suite=suite):
+                run = self.outside.run(*words, suite, stdin=subprocess.DEVNULL, errors="replace", timeout=20)
+                # Our certificates are ECDSA: suites for RSA keys find none, whoever asks.
+                good = suite in self.SUITES and "ECDSA" in suite
+                self.assertEqual(f"Cipher is {suite}" in run.stdout, good, run.stdout[-600:] + run.stderr[-600:])
+        self.works()
