@@ -25,15 +25,6 @@ Result<void> Readiness::add(int fd, Watch& watch) {
   return {};
 }
 
-Result<void> Readiness::hand_over(int fd, Watch& from, Watch& to) {
-  forget(from);
-  epoll_event event{.events = kAll, .data = {.ptr = &to}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
-    return fail_errno("epoll_ctl mod", errno);
-  }
-  return {};
-}
-
 void Readiness::remove(int fd, Watch& watch) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);  // fails only if it was never added
   forget(watch);

@@ -26,14 +26,6 @@ UniqueFd Stream::release() {
   return std::move(fd_);
 }
 
-Result<UniqueFd> Stream::hand_over(Watch& next) {
-  const auto done = joined_ ? worker_.readiness().hand_over(fd_.get(), *this, next)
-                            : worker_.readiness().add(fd_.get(), next);
-  if (!done) return done.error();
-  joined_ = false;
-  return std::move(fd_);
-}
-
 Result<void> Stream::join() {
   if (joined_) return {};
   auto done = worker_.readiness().add(fd_.get(), *this);

@@ -115,7 +115,6 @@ class Relay final : public h2::Stream, public net::Watch {
   Owner& owner_;
   Tunnel* tunnel_ = nullptr;  // null once the stream has closed; the tunnel outlives its streams
   net::OneShot<Result<Response>>* answer_ = nullptr;  // lives in the frame of response()
-  std::unique_ptr<Result<Response>> early_answer_;    // came before anybody waited
   std::unique_ptr<Backlog> backlog_;
   std::unique_ptr<Error> error_;
   std::uint64_t to_tunnel_ = 0;

@@ -40,8 +40,6 @@ class Readiness {
   // Registers `fd` for reading and writing. `watch` must stay alive until remove(); what is ready
   // already is reported in the next turn.
   Result<void> add(int fd, Watch& watch);
-  // Gives a registered `fd` to another watch; what is ready already is reported again, to it.
-  Result<void> hand_over(int fd, Watch& from, Watch& to);
   // Takes `fd` out; `watch` hears nothing more, not even of events already fetched.
   void remove(int fd, Watch& watch);
 

@@ -35,8 +35,6 @@ class Stream final : public Watch {
   // Waits for a connect begun on this descriptor.
   Async<Result<void>> connected();
 
-  // Registers the descriptor for `next` and gives it away; the stream is empty afterwards.
-  Result<UniqueFd> hand_over(Watch& next);
   // Takes the descriptor out of the set and gives it away.
   UniqueFd release();
 
