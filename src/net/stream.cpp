@@ -26,6 +26,12 @@ UniqueFd Stream::release() {
   return std::move(fd_);
 }
 
+void Stream::cancel(Error reason) {
+  if (cancelled_) return;
+  cancelled_ = std::make_unique<Error>(std::move(reason));
+  if (waiting_ != nullptr) waiting_->set(*cancelled_);
+}
+
 Result<void> Stream::join() {
   if (joined_) return {};
   auto done = worker_.readiness().add(fd_.get(), *this);
@@ -40,6 +46,7 @@ void Stream::on_ready(std::uint32_t events) {
 }
 
 Async<Result<void>> Stream::wait_for(std::uint32_t events) {
+  if (cancelled_) co_return *cancelled_;
   if (auto done = join(); !done) co_return done.error();
   if ((ready_ & events) != 0) co_return Result<void>();
   OneShot<Result<void>> shot(worker_);
@@ -54,6 +61,7 @@ Async<Result<void>> Stream::wait_for(std::uint32_t events) {
 
 Async<Result<std::size_t>> Stream::read_some(MutableBytes into) {
   for (;;) {
+    if (cancelled_) co_return *cancelled_;
     const auto n = ::recv(fd_.get(), into.data(), into.size(), 0);
     if (n >= 0) co_return static_cast<std::size_t>(n);
     if (errno == EINTR) continue;
@@ -66,6 +74,7 @@ Async<Result<std::size_t>> Stream::read_some(MutableBytes into) {
 
 Async<Result<void>> Stream::write_all(Bytes from) {
   while (!from.empty()) {
+    if (cancelled_) co_return *cancelled_;
     const auto n = ::send(fd_.get(), from.data(), from.size(), MSG_NOSIGNAL);
     if (n >= 0) {
       from = from.subspan(static_cast<std::size_t>(n));
@@ -83,6 +92,7 @@ Async<Result<void>> Stream::write_all(Bytes from) {
 Async<Result<void>> Stream::connected() {
   auto ready = co_await wait_for(EPOLLOUT | EPOLLHUP | EPOLLERR);
   if (!ready) co_return ready.error();
+  if (cancelled_) co_return *cancelled_;  // between the event and this
   co_return connect_result(fd_.get());
 }
 
@@ -99,7 +109,10 @@ bool connected_meanwhile(int fd) {
 
 Async<Result<UniqueFd>> dial(Worker& worker, Netns netns, SocketAddress destination,
                              std::optional<IpAddress> source, SocketOptions options,
-                             TimePoint deadline) {
+                             TimePoint deadline, Cancellation* cancellation) {
+  if (cancellation != nullptr && cancellation->reason() != nullptr) {
+    co_return *cancellation->reason();
+  }
   auto fd = dial_socket(netns, destination, source, options);
   if (!fd) co_return fd.error();
   auto connected = start_connect(fd->get(), destination);
@@ -107,6 +120,7 @@ Async<Result<UniqueFd>> dial(Worker& worker, Netns netns, SocketAddress destinat
   if (*connected || connected_meanwhile(fd->get())) co_return std::move(*fd);
   Stream stream(worker, std::move(*fd));
   stream.set_deadline(deadline);
+  const Cancellation::Scope scope(cancellation, [&stream](const Error& e) { stream.cancel(e); });
   auto outcome = co_await stream.connected();
   if (!outcome) co_return outcome.error().with("connect " + destination.to_string());
   co_return stream.release();

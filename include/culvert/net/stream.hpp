@@ -10,6 +10,7 @@
 #include "culvert/base/bytes.hpp"
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "culvert/net/netns.hpp"
 #include "culvert/net/one_shot.hpp"
 #include "culvert/net/socket.hpp"
@@ -27,6 +28,10 @@ class Stream final : public Watch {
   int fd() const { return fd_.get(); }
   // The end of all waiting, until changed.
   void set_deadline(TimePoint deadline) { deadline_ = deadline; }
+  // Nothing is read, written or waited for any more: what is in progress, and every later call,
+  // ends with `reason`. The first reason counts. The waiting coroutine resumes from the worker's
+  // queue, never inside.
+  void cancel(Error reason);
 
   // Reads what there is into `into`; 0 is the orderly end.
   Async<Result<std::size_t>> read_some(MutableBytes into);
@@ -50,13 +55,15 @@ class Stream final : public Watch {
   std::uint32_t ready_ = 0;
   std::uint32_t wanted_ = 0;
   TimePoint deadline_ = TimePoint::max();
+  std::unique_ptr<Error> cancelled_;
   OneShot<Result<void>>* waiting_ = nullptr;  // lives in the frame of wait_for()
 };
 
-// Connects to `destination` from inside `netns`; Errc::timed_out at `deadline`. The descriptor
-// that comes back is in no readiness set.
+// Connects to `destination` from inside `netns`; Errc::timed_out at `deadline`, and the reason of
+// `cancellation` (may be null; outlives the wait) when that comes first. The descriptor that comes
+// back is in no readiness set.
 Async<Result<UniqueFd>> dial(Worker& worker, Netns netns, SocketAddress destination,
                              std::optional<IpAddress> source, SocketOptions options,
-                             TimePoint deadline);
+                             TimePoint deadline, Cancellation* cancellation = nullptr);
 
 }  // namespace culvert::net
