@@ -38,9 +38,8 @@ void TlsContexts::forget(const Identity& identity) {
   servers_.erase(identity);
 }
 
-net::Async<Result<std::shared_ptr<const tls::Certificate>>> certificate_of(Context& context,
-                                                                           Identity identity,
-                                                                           TimePoint deadline) {
+net::Async<Result<std::shared_ptr<const tls::Certificate>>> certificate_of(
+    Context& context, Identity identity, TimePoint deadline, net::Cancellation* cancellation) {
   if (auto held = context.certificates.cached(identity)) co_return held;
   // Shared with the callback, which may come after we have given up.
   auto shot = std::make_shared<net::OneShot<CertificateResult>>(context.worker);
@@ -53,6 +52,8 @@ net::Async<Result<std::shared_ptr<const tls::Certificate>>> certificate_of(Conte
     raw->set(fail(Errc::identity, "no certificate for " + identity.uri() + " in time"));
   });
   timer.arm(worker.timers(), deadline);
+  const net::Cancellation::Scope scope(cancellation,
+                                       [raw = shot.get()](const Error& e) { raw->set(e); });
   co_return co_await shot->wait();
 }
 

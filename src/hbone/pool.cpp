@@ -53,7 +53,7 @@ net::Async<Result<Tunnel*>> Pool::checkout(PoolKey key) {
     if (closing_) co_return fail(Errc::cancelled, "the proxy of this pod is shutting down");
     Entry& entry = entries_[key];
     if (Tunnel* tunnel = pick(entry)) co_return tunnel;
-    if (!entry.dialling) {
+    if (entry.dial == nullptr) {
       co_return co_await dial_and_share(key);
     }
     net::OneShot<Result<void>> dialled(context_.worker);
@@ -64,14 +64,17 @@ net::Async<Result<Tunnel*>> Pool::checkout(PoolKey key) {
 }
 
 net::Async<Result<Tunnel*>> Pool::dial_and_share(PoolKey key) {
-  entries_[key].dialling = true;
+  net::Cancellation cancellation;
+  entries_[key].dial = &cancellation;
   ++dials_;
-  auto made = co_await dial(key);
+  auto made = co_await dial(key, cancellation);
   --dials_;
   Entry& entry = entries_[key];  // the map may have moved meanwhile, entries do not vanish
-  entry.dialling = false;
+  entry.dial = nullptr;
   Result<Tunnel*> result = fail(Errc::cancelled, "the proxy of this pod is shutting down");
-  if (!made) {
+  if (cancellation.reason() != nullptr) {
+    result = *cancellation.reason();
+  } else if (!made) {
     result = made.error();
   } else if (!closing_) {
     result = made->get();
@@ -89,14 +92,15 @@ net::Async<Result<Tunnel*>> Pool::dial_and_share(PoolKey key) {
   co_return result;
 }
 
-net::Async<Result<std::unique_ptr<Tunnel>>> Pool::dial(const PoolKey& key) {
+net::Async<Result<std::unique_ptr<Tunnel>>> Pool::dial(const PoolKey& key,
+                                                       net::Cancellation& cancellation) {
   net::Worker& worker = context_.worker;
   const TimePoint start = worker.now();
-  auto certificate =
-      co_await certificate_of(context_, key.source, start + context_.settings.connect_timeout);
+  auto certificate = co_await certificate_of(
+      context_, key.source, start + context_.settings.connect_timeout, &cancellation);
   if (!certificate) co_return certificate.error();
   auto fd = co_await net::dial(worker, dial_.netns, key.destination, std::nullopt, dial_.socket,
-                               worker.now() + context_.settings.connect_timeout);
+                               worker.now() + context_.settings.connect_timeout, &cancellation);
   if (!fd) co_return fd.error();
   auto local = net::local_address(fd->get());
   auto tls_context = context_.contexts.client(key.source, *certificate);
@@ -105,6 +109,8 @@ net::Async<Result<std::unique_ptr<Tunnel>>> Pool::dial(const PoolKey& key) {
   if (!handshake) co_return handshake.error();
   net::Stream stream(worker, std::move(*fd));
   stream.set_deadline(worker.now() + context_.settings.handshake_timeout);
+  const net::Cancellation::Scope scope(&cancellation,
+                                       [&stream](const Error& e) { stream.cancel(e); });
   auto secured = co_await secure(worker, stream, **handshake);
   if (!secured) co_return secured.error();
   auto tunnel = std::make_unique<Tunnel>(context_, h2::Role::client, stream.release(),
@@ -139,6 +145,7 @@ void Pool::cut(const Error& reason) {
   closing_ = true;
   for (auto& [key, entry] : entries_) {
     for (auto& pooled : entry.tunnels) pooled.tunnel->cut(h2::ErrorCode::cancel, reason);
+    if (entry.dial != nullptr) entry.dial->cancel(reason);
   }
 }
 
@@ -146,7 +153,8 @@ void Pool::drop_if_unused(const PoolKey& key) {
   const auto found = entries_.find(key);
   if (found == entries_.end()) return;
   const Entry& entry = found->second;
-  if (entry.tunnels.empty() && !entry.dialling && entry.waiters.empty()) entries_.erase(found);
+  if (entry.tunnels.empty() && entry.dial == nullptr && entry.waiters.empty())
+    entries_.erase(found);
 }
 
 // A peer has no business opening streams towards a client.

@@ -109,5 +109,50 @@ TEST_F(PoolTest, ReleasesWhatNobodyUses) {
   run_until([&] { return client.ended && pool->empty(); });
 }
 
+// What is still being dialled when the pod goes away must not keep it until a time-out.
+TEST_F(PoolTest, CuttingEndsAHandshakeThatStalls) {
+  auto silent = net::listen_tcp({}, SocketAddress{IpAddress::v4_loopback(), 0}, {}, {});
+  ASSERT_TRUE(silent.has_value());
+  auto to = key();
+  to.destination = *net::local_address(silent->get());
+  open(to);
+  open(to);  // waits for the first one's dial
+  run_until([n = 0]() mutable { return ++n > 20; });
+  ASSERT_FALSE(pool->empty());
+  const auto begin = Clock::now();
+  pool->cut(fail(Errc::cancelled, "the pod goes away"));
+  all_answered();
+  run_until([&] { return pool->empty(); });
+  EXPECT_LT(Clock::now() - begin, 2s);
+  for (auto& client : clients) {
+    ASSERT_TRUE(client->answer->has_error());
+    EXPECT_EQ(client->answer->error().code, Errc::cancelled);
+    EXPECT_EQ(client->answer->error().detail, "the pod goes away");
+  }
+}
+
+// A CA that never answers.
+struct SilentSource final : tls::CertificateSource {
+  std::shared_ptr<const tls::Certificate> cached(const Identity&) override { return nullptr; }
+  void fetch(const Identity&, tls::Priority, Done) override {}
+};
+
+TEST_F(PoolTest, CuttingEndsTheWaitForACertificate) {
+  SilentSource silent;
+  Context waiting(worker, TunnelSettings{}, silent);
+  auto usual = std::exchange(pool, std::make_unique<Pool>(waiting, DialSettings{}));
+  open();
+  run_until([n = 0]() mutable { return ++n > 20; });
+  ASSERT_FALSE(pool->empty());
+  const auto begin = Clock::now();
+  pool->cut(fail(Errc::cancelled, "the pod goes away"));
+  all_answered();
+  run_until([&] { return pool->empty(); });
+  EXPECT_LT(Clock::now() - begin, 2s);
+  ASSERT_TRUE(clients[0]->answer->has_error());
+  EXPECT_EQ(clients[0]->answer->error().detail, "the pod goes away");
+  pool = std::move(usual);
+}
+
 }  // namespace
 }  // namespace culvert::hbone

@@ -10,6 +10,7 @@
 #include "culvert/base/result.hpp"
 #include "culvert/base/time.hpp"
 #include "culvert/h2/session.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "culvert/net/worker.hpp"
 #include "culvert/tls/certificate_source.hpp"
 #include "culvert/tls/context.hpp"
@@ -67,9 +68,10 @@ struct Context {
 };
 
 // The certificate of `identity`: at once when there is one, else as soon as the source has it.
-// Errc::identity when it cannot be had or `deadline` passes.
-net::Async<Result<std::shared_ptr<const tls::Certificate>>> certificate_of(Context& context,
-                                                                           Identity identity,
-                                                                           TimePoint deadline);
+// Errc::identity when it cannot be had or `deadline` passes; the reason of `cancellation` (may be
+// null; outlives the wait) when that comes first.
+net::Async<Result<std::shared_ptr<const tls::Certificate>>> certificate_of(
+    Context& context, Identity identity, TimePoint deadline,
+    net::Cancellation* cancellation = nullptr);
 
 }  // namespace culvert::hbone

@@ -47,7 +47,7 @@ class Pool final : public TunnelOwner {
 
   // Ends all tunnels gracefully: no new streams, existing ones run on.
   void shut_down();
-  // Ends all tunnels and dials now.
+  // Ends all tunnels and dials now; whoever waits in checkout() hears `reason`.
   void cut(const Error& reason);
   // No tunnel and no dial is left.
   bool empty() const { return entries_.empty() && dials_ == 0; }
@@ -64,13 +64,14 @@ class Pool final : public TunnelOwner {
   };
   struct Entry {
     std::vector<Pooled> tunnels;
-    bool dialling = false;
+    net::Cancellation* dial = nullptr;                 // of the dial in progress, in its frame
     std::vector<net::OneShot<Result<void>>*> waiters;  // in the frames of checkout()
   };
 
   Tunnel* pick(Entry& entry);
   net::Async<Result<Tunnel*>> dial_and_share(PoolKey key);
-  net::Async<Result<std::unique_ptr<Tunnel>>> dial(const PoolKey& key);
+  net::Async<Result<std::unique_ptr<Tunnel>>> dial(const PoolKey& key,
+                                                   net::Cancellation& cancellation);
   void release_unused();
   void drop_if_unused(const PoolKey& key);
 
