@@ -26,6 +26,8 @@ bool blames_peer(std::uint32_t code) {
          code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
+constexpr const char* kHeaderBomb = "header list many times beyond the limit";
+
 }  // namespace
 
 // nghttp2 calls C functions; each only finds its Impl.
@@ -38,12 +40,17 @@ struct Session::Impl::Callbacks {
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     return impl(user).on_begin_headers(*frame);
   }
-  static int header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+  static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                     std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                     std::uint8_t, void* user) {
-    auto& self = impl(user);
-    if (!self.refusing_) self.block_.add(text(name, name_size), text(value, value_size));
-    return 0;
+    return impl(user).on_header(frame->hd.stream_id, text(name, name_size),
+                                text(value, value_size));
+  }
+  static int invalid_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                            std::size_t name_size, const std::uint8_t* value,
+                            std::size_t value_size, std::uint8_t, void* user) {
+    return impl(user).on_invalid_header(frame->hd.stream_id, text(name, name_size),
+                                        text(value, value_size));
   }
   static int frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     return impl(user).on_frame(*frame);
@@ -78,6 +85,7 @@ const nghttp2_session_callbacks* Session::Impl::callbacks() {
     nghttp2_session_callbacks_set_on_begin_frame_callback(set, Callbacks::begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(set, Callbacks::begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(set, Callbacks::header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(set, Callbacks::invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(set, Callbacks::frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(set, Callbacks::data);
     nghttp2_session_callbacks_set_on_stream_close_callback(set, Callbacks::stream_close);
@@ -95,12 +103,25 @@ int Session::Impl::on_begin_frame(const nghttp2_frame_hd& header) {
 }
 
 int Session::Impl::on_begin_headers(const nghttp2_frame& frame) {
-  block_.begin();
+  block_.begin(frame.hd.stream_id);
   refusing_ = false;
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   limits_.on_stream();
   refusing_ = ++incoming_ > settings_.max_concurrent_streams;
   return 0;
+}
+
+int Session::Impl::on_header(StreamId id, std::string_view name, std::string_view value) {
+  if (id != block_.stream()) return 0;  // the stream ended inside its block
+  block_.add(name, value);
+  return enforce(block_.hopeless() ? kHeaderBomb : nullptr);
+}
+
+// nghttp2 has looked at it and goes on as if it were not there.
+int Session::Impl::on_invalid_header(StreamId id, std::string_view name, std::string_view value) {
+  if (id != block_.stream()) return 0;
+  block_.skip(name, value);
+  return enforce(block_.hopeless() ? kHeaderBomb : nullptr);
 }
 
 int Session::Impl::on_frame(const nghttp2_frame& frame) {
@@ -207,6 +228,7 @@ int Session::Impl::on_data(StreamId id, Bytes bytes) {
 
 void Session::Impl::on_stream_close(StreamId id, std::uint32_t code) {
   if (role_ == Role::server) --incoming_;
+  if (id == block_.stream()) block_.end();
   auto* const stream = attached(id);
   if (stream == nullptr) return;
   nghttp2_session_set_stream_user_data(session_.get(), id, nullptr);

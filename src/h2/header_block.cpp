@@ -6,15 +6,18 @@
 
 namespace culvert::h2 {
 
-void HeaderBlock::begin() {
-  size_ = 0;
-  text_.clear();
-  lines_.clear();
-  views_.clear();
+void HeaderBlock::begin(StreamId stream) {
+  end();
+  stream_ = stream;
+}
+
+void HeaderBlock::skip(std::string_view name, std::string_view value) {
+  size_ += name.size() + value.size() + 32;
+  if (too_long() && !lines_.empty()) drop();
 }
 
 void HeaderBlock::add(std::string_view name, std::string_view value) {
-  size_ += name.size() + value.size() + 32;
+  skip(name, value);
   if (too_long()) return;
   lines_.push_back({static_cast<std::uint32_t>(text_.size()),
                     static_cast<std::uint32_t>(name.size()),
@@ -23,7 +26,12 @@ void HeaderBlock::add(std::string_view name, std::string_view value) {
 }
 
 void HeaderBlock::end() {
+  stream_ = 0;
   size_ = 0;
+  drop();
+}
+
+void HeaderBlock::drop() {
   release(text_);
   release(lines_);
   release(views_);

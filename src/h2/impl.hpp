@@ -58,6 +58,7 @@ class Session::Impl {
   bool going_away() const { return going_away_; }
 
  private:
+  friend struct SessionInside;
   struct Callbacks;  // the C functions
   struct Delete {
     void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -77,6 +78,8 @@ class Session::Impl {
   // callbacks.cpp; those that return int: 0 or an nghttp2 error
   int on_begin_frame(const nghttp2_frame_hd& header);
   int on_begin_headers(const nghttp2_frame& frame);
+  int on_header(StreamId id, std::string_view name, std::string_view value);
+  int on_invalid_header(StreamId id, std::string_view name, std::string_view value);
   int on_frame(const nghttp2_frame& frame);
   void on_request(const nghttp2_frame& frame);
   void on_response(const nghttp2_frame& frame);

@@ -8,27 +8,6 @@
 namespace culvert::h2::test {
 namespace {
 
-// A server that has said and heard hello.
-struct Server {
-  FrameBuffer buffer;
-  Peer peer{Role::server, buffer};
-  Server() {
-    peer.drain();
-    peer.take(as_bytes(hello() + frame(kSettings, kAck, 0, {})));
-    peer.drain();
-  }
-  std::vector<Frame> take(const std::string& wire) {
-    peer.take(as_bytes(wire));
-    return frames(peer.drain());
-  }
-};
-
-std::string repeat(const std::string& text, std::size_t times) {
-  std::string all;
-  for (std::size_t i = 0; i < times; ++i) all += text;
-  return all;
-}
-
 struct Flood {
   const char* name;
   std::string unit;
@@ -174,52 +153,6 @@ TEST(Limits, RefusalsForAPeerThatNeverReadsAreBounded) {
   EXPECT_TRUE(server.peer.session.finished());
   EXPECT_EQ(server.peer.streams.size(), 200U);
   EXPECT_LE(all.size(), 2000U);
-}
-
-TEST(Limits, LongHeaderListsAreAnsweredAndDropped) {
-  Server server;
-  auto block = connect_block();
-  for (int i = 0; i < 1000; ++i) block += literal("x-filler", std::string(60, 'v'));
-  const auto all = server.take(frame(kHeaders, kEndHeaders, 1, block) + connect_frame(3));
-  EXPECT_FALSE(server.peer.failed);
-  EXPECT_EQ(server.peer.requests.size(), 1U);  // only the second
-  ASSERT_GE(count(all, kHeaders), 2U);
-  EXPECT_NE(all[0].payload.find("431"), std::string::npos);
-}
-
-TEST(Limits, LongResponseHeadersResetTheStream) {
-  FrameBuffer buffer;
-  Peer client(Role::client, buffer);
-  auto& stream = client.connect();
-  client.drain();
-  auto block = literal(":status", "200");
-  for (int i = 0; i < 300; ++i) block += literal("x-filler", std::string(60, 'v'));
-  client.take(as_bytes(frame(kSettings, 0, 0, {}) + frame(kSettings, kAck, 0, {}) +
-                       frame(kHeaders, kEndHeaders, 1, block)));
-  client.drain();
-  EXPECT_EQ(stream.status, 0);
-  EXPECT_EQ(stream.code, ErrorCode::enhance_your_calm);
-}
-
-TEST(Limits, ContinuationFloodIsStopped) {
-  Server server;
-  auto wire = frame(kHeaders, 0, 1, connect_block());
-  for (int i = 0; i < 100; ++i) wire += frame(kContinuation, 0, 1, literal("a", "b"));
-  server.take(wire);
-  EXPECT_TRUE(server.peer.failed || server.peer.session.finished());
-  EXPECT_TRUE(server.peer.requests.empty());
-}
-
-TEST(Limits, OwnHeaderListIsBounded) {
-  FrameBuffer buffer;
-  Peer client(Role::client, buffer);
-  auto& stream = client.stream();
-  const std::string big(20000, 'v');
-  const Header headers[] = {{"x", big}};
-  const auto result = client.session.connect("a:1", headers, stream);
-  ASSERT_TRUE(result.has_error());
-  EXPECT_EQ(result.error().code, Errc::limit);
-  EXPECT_EQ(client.session.active_streams(), 0U);
 }
 
 struct Broken {

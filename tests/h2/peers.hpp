@@ -221,4 +221,25 @@ inline std::optional<ErrorCode> goaway_code(const std::vector<Frame>& all) {
   return code;
 }
 
+// A server that has said and heard hello.
+struct Server {
+  FrameBuffer buffer;
+  Peer peer{Role::server, buffer};
+  Server() {
+    peer.drain();
+    peer.take(as_bytes(hello() + frame(kSettings, kAck, 0, {})));
+    peer.drain();
+  }
+  std::vector<Frame> take(const std::string& wire) {
+    peer.take(as_bytes(wire));
+    return frames(peer.drain());
+  }
+};
+
+inline std::string repeat(const std::string& text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 }  // namespace culvert::h2::test

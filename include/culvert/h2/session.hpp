@@ -121,6 +121,7 @@ class Session {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  friend struct SessionInside;  // tests
 };
 
 }  // namespace culvert::h2
