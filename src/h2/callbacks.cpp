@@ -26,6 +26,11 @@ bool blames_peer(std::uint32_t code) {
          code == NGHTTP2_STREAM_CLOSED || code == NGHTTP2_FRAME_SIZE_ERROR;
 }
 
+// Whether this answer of ours takes the request; its first line is always :status.
+bool accepts(const nghttp2_headers& headers) {
+  return headers.nvlen > 0 && text(headers.nva[0].value, headers.nva[0].valuelen) == "200";
+}
+
 constexpr const char* kHeaderBomb = "header list many times beyond the limit";
 
 }  // namespace
@@ -193,14 +198,16 @@ void Session::Impl::on_response(const nghttp2_frame& frame) {
 }
 
 int Session::Impl::on_peer_reset(StreamId id) {
+  if (role_ == Role::client) return 0;
   const auto* const stream = attached(id);
-  if (role_ == Role::client || stream == nullptr) return 0;
-  if (StreamList::has(*stream, StreamList::kReset | StreamList::kResponse)) return 0;
-  return enforce(limits_.on_unanswered_reset());
+  const bool answered = stream != nullptr
+                            ? StreamList::has(*stream, StreamList::kReset | StreamList::kResponse)
+                            : nghttp2_session_get_stream_local_close(session_.get(), id) != 0;
+  return answered ? 0 : enforce(limits_.on_unanswered_reset(now_));
 }
 
-void Session::Impl::on_answer_sent(Stream* stream) {
-  limits_.on_answer();
+void Session::Impl::on_answer_sent(const nghttp2_frame& frame, Stream* stream) {
+  if (accepts(frame.headers)) limits_.on_accepted();
   if (stream != nullptr) StreamList::set(*stream, StreamList::kResponse);
 }
 
@@ -247,7 +254,7 @@ int Session::Impl::on_frame_sent(const nghttp2_frame& frame) {
       return 0;
     case NGHTTP2_HEADERS:
       if (stream != nullptr) StreamList::clear(*stream, StreamList::kWaiting);
-      if (role_ == Role::server) on_answer_sent(stream);
+      if (role_ == Role::server) on_answer_sent(frame, stream);
       // A complete answer to a request that is not: nobody wants the rest (RFC 9113 section 8.1).
       if (role_ == Role::server && ends_stream(frame) &&
           nghttp2_session_get_stream_remote_close(session_.get(), id) == 0)

@@ -49,7 +49,9 @@ nghttp2_option* options() {
     // Tunnel headers hardly repeat: an encoder table costs memory and wins nothing.
     nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
     nghttp2_option_set_max_outbound_ack(option, kMaxQueuedAcks);
-    nghttp2_option_set_stream_reset_rate_limit(option, kResetBurst, kResetRate);
+    // It counts every reset, so it would end the tunnel of a busy node whose applications close
+    // with RST. Ours counts those that matter.
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX, UINT64_MAX);
     nghttp2_option_set_max_reserved_remote_streams(option, 0);
     return option;
   }();
@@ -116,9 +118,10 @@ void Session::Impl::submit_preface() {
       static_cast<std::int32_t>(settings_.connection_window)));
 }
 
-Result<void> Session::Impl::receive(Bytes plaintext) {
+Result<void> Session::Impl::receive(Bytes plaintext, TimePoint now) {
   if (failure_) return *failure_;
   if (closed_ || plaintext.empty()) return {};
+  now_ = now;
   const auto taken = nghttp2_session_mem_recv(session_.get(), plaintext.data(), plaintext.size());
   if (taken < 0 && !failure_) {
     const auto flooded = taken == NGHTTP2_ERR_FLOODED;

@@ -37,7 +37,7 @@ class Session::Impl {
   ~Impl();
 
   // See Session for these.
-  Result<void> receive(Bytes plaintext);
+  Result<void> receive(Bytes plaintext, TimePoint now);
   Bytes next();
   bool wants_write() const;
   bool wants_read() const;
@@ -85,7 +85,7 @@ class Session::Impl {
   void on_response(const nghttp2_frame& frame);
   void on_remote_end(StreamId id);
   int on_peer_reset(StreamId id);
-  void on_answer_sent(Stream* stream);
+  void on_answer_sent(const nghttp2_frame& frame, Stream* stream);
   int on_ping_ack(const nghttp2_ping& ping);
   void on_goaway(const nghttp2_goaway& goaway);
   int on_data(StreamId id, Bytes bytes);
@@ -111,6 +111,7 @@ class Session::Impl {
   StreamList streams_;
   HeaderBlock block_;
   Limits limits_;
+  TimePoint now_{};                      // of receive()
   Bytes pending_;                        // a frame that next() has taken and not returned
   std::array<std::uint8_t, 17> goaway_;  // the frame that says why, once failure_ is set
   std::optional<Error> failure_;

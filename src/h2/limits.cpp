@@ -2,6 +2,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
+
 namespace culvert::h2 {
 
 const char* Limits::on_frame(std::uint8_t type, std::uint8_t flags, std::size_t queued,
@@ -11,10 +13,7 @@ const char* Limits::on_frame(std::uint8_t type, std::uint8_t flags, std::size_t 
     case NGHTTP2_DATA:
       if ((flags & NGHTTP2_FLAG_END_STREAM) != 0) return nullptr;
       return ++empty_data_ > kMaxEmptyData ? "too many empty DATA frames" : nullptr;
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_RST_STREAM:
-    case NGHTTP2_PING:
-    case NGHTTP2_GOAWAY:
+    case NGHTTP2_PING:  // its answers wait in the queue
     case NGHTTP2_CONTINUATION:
       return nullptr;
     default:
@@ -31,8 +30,10 @@ const char* Limits::on_violation() {
   return ++violations_ > kMaxViolations ? "too many streams reset for protocol errors" : nullptr;
 }
 
-const char* Limits::on_unanswered_reset() {
-  return ++unanswered_resets_ > kMaxUnansweredResets ? "too many requests reset at once" : nullptr;
+const char* Limits::on_unanswered_reset(TimePoint now) {
+  resets_forgotten_ = std::max(resets_forgotten_, now) + kResetMemory;
+  return resets_forgotten_ - now > kResetBurst * kResetMemory ? "too many requests reset at once"
+                                                              : nullptr;
 }
 
 }  // namespace culvert::h2

@@ -1,11 +1,13 @@
-// What a peer may make us do for nothing. Without clocks: every bound is on what is queued, on what
-// comes in a row, or on the ratio to real work, so that a tunnel that lives for months with a PING
-// every ten seconds is as welcome as a busy one.
+// What a peer may make us do for nothing. A bound is on what is queued, on what comes in a row, or
+// on the ratio to real work, so that a tunnel that lives for months with a PING every ten seconds
+// is as welcome as a busy one. Only resets need the time, which is an argument.
 //
-// Beside these, nghttp2 limits RST_STREAM (a server takes 1,000 at once and 33 a second after
-// that), CONTINUATION (8 a header block), SETTINGS entries (32 a frame) and unanswered SETTINGS and
-// PING.
+// Beside these, nghttp2 limits CONTINUATION (8 a header block), SETTINGS entries (32 a frame) and
+// unanswered SETTINGS and PING. Frames of unknown types cost their header only, and nothing tells
+// us of them.
 #pragma once
+
+#include "culvert/base/time.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,15 +22,15 @@ inline constexpr std::size_t kMaxQueuedControl = 1000;
 inline constexpr std::uint32_t kMaxEmptyData = 100;
 // Streams that the peer's own errors made us reset, in the life of a session.
 inline constexpr std::uint32_t kMaxViolations = 200;
-// RST_STREAM that a server takes at once, and a second after that, whatever the stream did before
-// (nghttp2 counts these, by its clock). Its own 1,000 and 33 would end a tunnel, with all who share
-// it, for a busy node whose applications close with resets.
-inline constexpr std::uint64_t kResetBurst = 5000;
-inline constexpr std::uint64_t kResetRate = 1000;
-// Streams in a row that the peer reset before they were answered ("rapid reset", CVE-2023-44487).
-inline constexpr std::uint32_t kMaxUnansweredResets = 1000;
-// Frames that move nothing (WINDOW_UPDATE, SETTINGS, PRIORITY, unknown types, unasked PING
-// answers): a basic allowance, and so many more for each stream, each DATA frame sent, and a KiB
+// Requests that the peer may reset at once before they are answered ("rapid reset",
+// CVE-2023-44487), and how long it takes until one of them is forgotten: 1,000 a second for ever.
+// Clients of an application that hangs give up in far smaller numbers, 200 streams at a time; and
+// each request that is accepted makes up for one. Resets of answered streams are how applications
+// end connections, and have no limit.
+inline constexpr int kResetBurst = 1000;
+inline constexpr Duration kResetMemory = std::chrono::milliseconds(1);
+// Frames that move nothing (all but DATA, CONTINUATION and PING; of PING the answers that nothing
+// asked for): a basic allowance, and so many more for each stream, each DATA frame sent, and a KiB
 // sent.
 inline constexpr std::uint64_t kIdleFrames = 10000;
 inline constexpr std::uint64_t kIdleFramesPerEvent = 10;
@@ -53,9 +55,10 @@ class Limits {
   const char* on_violation();
 
   // The peer reset a stream that had no answer yet.
-  const char* on_unanswered_reset();
+  const char* on_unanswered_reset(TimePoint now);
 
-  void on_answer() { unanswered_resets_ = 0; }
+  // We sent a 200.
+  void on_accepted() { resets_forgotten_ -= kResetMemory; }
   void on_data_received() { empty_data_ = 0; }
   void on_stream() { ++events_; }
   void on_data_sent(std::size_t size) {
@@ -69,7 +72,7 @@ class Limits {
   std::uint64_t sent_ = 0;    // bytes of DATA
   std::uint32_t empty_data_ = 0;
   std::uint32_t violations_ = 0;
-  std::uint32_t unanswered_resets_ = 0;
+  TimePoint resets_forgotten_{};  // when the last unanswered reset will be; past: there is none
 };
 
 }  // namespace culvert::h2

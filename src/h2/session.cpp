@@ -9,7 +9,9 @@ Session::Session(Role role, const Settings& settings, SessionEvents& events, Fra
     : impl_(std::make_unique<Impl>(role, settings, events, buffer)) {}
 Session::~Session() = default;
 
-Result<void> Session::receive(Bytes plaintext) { return impl_->receive(plaintext); }
+Result<void> Session::receive(Bytes plaintext, TimePoint now) {
+  return impl_->receive(plaintext, now);
+}
 Bytes Session::next() { return impl_->next(); }
 bool Session::wants_write() const { return impl_->wants_write(); }
 bool Session::wants_read() const { return impl_->wants_read(); }

@@ -111,7 +111,7 @@ Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
     if (!opened) return opened.error();
     if (opened->closed) peer_ended_ = true;
     if (opened->produced != 0) {
-      if (auto done = session_.receive(plaintext.first(opened->produced)); !done) {
+      if (auto done = session_.receive(plaintext.first(opened->produced), heard_at_); !done) {
         return done.error();
       }
     }

@@ -89,7 +89,8 @@ class Owner final : public SessionEvents {
     if (input.empty()) return;
     const std::size_t step = input[0] == 0 ? input.size() : input[0];
     for (std::size_t at = 1; at < input.size(); at += step) {
-      const auto result = session_.receive(input.subspan(at, std::min(step, input.size() - at)));
+      const auto result =
+          session_.receive(input.subspan(at, std::min(step, input.size() - at)), {});
       for (std::size_t i = 0; i < 1000 && !session_.next().empty(); ++i) {
       }
       if (result.has_error() || session_.finished()) break;

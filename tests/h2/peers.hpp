@@ -75,6 +75,7 @@ struct Peer final : SessionEvents {
   bool failed = false;
   std::string error;
   std::string out;
+  TimePoint now{};  // a clock that tests move
   Session session;
 
   Peer(Role role, FrameBuffer& frames, std::optional<Settings> with = {})
@@ -107,7 +108,7 @@ struct Peer final : SessionEvents {
   void on_settings() override { ++settings; }
 
   void take(Bytes bytes) {
-    const auto result = session.receive(bytes);
+    const auto result = session.receive(bytes, now);
     if (result) return;
     failed = true;
     error = result.error().detail;

@@ -10,6 +10,7 @@
 
 #include "culvert/base/bytes.hpp"
 #include "culvert/base/result.hpp"
+#include "culvert/base/time.hpp"
 #include "culvert/h2/events.hpp"
 #include "culvert/h2/types.hpp"
 
@@ -53,11 +54,11 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Takes all of `plaintext`, calling events. Errc::h2: a connection error; a GOAWAY that tells the
-  // peer is in next(), after which close() or destroy the session. Some errors are known only once
-  // their GOAWAY has gone through next(): finished() is true then, failure() says why, and
-  // receive() fails from there on. Not from inside events.
-  [[nodiscard]] Result<void> receive(Bytes plaintext);
+  // Takes all of `plaintext`, which arrived at `now`, calling events. Errc::h2: a connection error;
+  // a GOAWAY that tells the peer is in next(), after which close() or destroy the session. Some
+  // errors are known only once their GOAWAY has gone through next(): finished() is true then,
+  // failure() says why, and receive() fails from there on. Not from inside events.
+  [[nodiscard]] Result<void> receive(Bytes plaintext, TimePoint now);
 
   // The next bytes to send: one frame or several small ones; empty when there is nothing now. Valid
   // until the next call of next() on any session with the same FrameBuffer. Calls produce() and
@@ -119,9 +120,9 @@ class Session {
   bool going_away() const;
 
  private:
+  friend struct SessionInside;  // tests
   class Impl;
   std::unique_ptr<Impl> impl_;
-  friend struct SessionInside;  // tests
 };
 
 }  // namespace culvert::h2
