@@ -13,6 +13,9 @@ namespace {
 constexpr std::string_view kPingPayload = "culvert.";
 constexpr std::string_view kDrainPayload = "culvert!";
 
+// The last one of a client (RFC 9113 section 5.1.1).
+constexpr StreamId kLastStreamId = 0x7fffffff;
+
 const std::uint8_t* octets(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
@@ -178,11 +181,11 @@ Result<StreamId> Session::Impl::connect(std::string_view authority, std::span<co
   const auto content = provider();
   const auto id =
       nghttp2_submit_request(session_.get(), nullptr, all.data(), all.size(), &content, &stream);
-  if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE)
-    return fail(Errc::unavailable, "stream ids used up");
   must(id);
   streams_.add(stream, id, StreamList::kWaiting);
   limits_.on_stream();
+  // Whoever keeps this session then looks for another one, as if the peer had said it.
+  if (id == kLastStreamId) send_final_goaway(ErrorCode::no_error);
   return id;
 }
 

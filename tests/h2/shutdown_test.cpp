@@ -1,4 +1,5 @@
 // Ends: graceful, refused, abrupt, and from inside events.
+#include "h2/inside.hpp"
 #include "h2/peers.hpp"
 
 #include <gmock/gmock.h>
@@ -77,6 +78,34 @@ TEST(Shutdown, AnOrderlyEndIsNoFailure) {
     EXPECT_TRUE(session->finished());
     EXPECT_EQ(session->failure(), nullptr);
   }
+}
+
+// 2^30 requests are days of a busy tunnel. The last one is served like any other.
+TEST(Shutdown, ClientWhoseIdsAreUsedUpSaysGoodbye) {
+  Both both;
+  SessionInside::set_next_id(both.client.session, 0x7ffffffd);
+  auto& last_but_one = both.client.connect("x", true);
+  EXPECT_FALSE(both.client.session.going_away());
+  auto& last = both.client.connect("y", true);
+  EXPECT_EQ(last.id(), 0x7fffffff);
+  EXPECT_TRUE(both.client.session.going_away());
+  auto& late = both.client.stream();
+  EXPECT_EQ(both.client.session.connect("a:1", {}, late).error().code, Errc::unavailable);
+  pump(both.client, both.server);
+  EXPECT_EQ(both.server.goaways.size(), 1U);
+  ASSERT_EQ(both.server.streams.size(), 2U);
+  for (const auto& stream : both.server.streams) {
+    stream->to_send = "answer";
+    stream->end = true;
+    both.server.session.resume(stream->id());
+  }
+  pump(both.client, both.server);
+  for (const auto* const stream : {&last_but_one, &last}) {
+    EXPECT_EQ(stream->received, "answer");
+    EXPECT_EQ(stream->code, ErrorCode::no_error);
+  }
+  EXPECT_TRUE(both.client.session.finished());
+  EXPECT_EQ(both.client.session.failure(), nullptr);
 }
 
 TEST(Shutdown, FinalGoawayRefusesStreamsUnderWay) {

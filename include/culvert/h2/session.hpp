@@ -75,7 +75,7 @@ class Session {
   // Client: opens a tunnel with CONNECT, :authority and `headers` (lower-case names; copied).
   // `stream` is attached at once, and asked to produce() as soon as the request is out (it may say
   // blocked until on_headers). Beyond the peer's limit of streams the request waits inside.
-  // Errc::unavailable: the connection takes no new streams (GOAWAY, ids used up); Errc::limit: the
+  // Errc::unavailable: the connection takes no new streams (see going_away()); Errc::limit: the
   // header list is beyond 16 KiB. On error `stream` is not attached.
   Result<StreamId> connect(std::string_view authority, std::span<const Header> headers,
                            Stream& stream);
@@ -116,7 +116,8 @@ class Session {
   // that the peer was told, as in "PROTOCOL_ERROR: ...". Whoever sees finished() asks here, because
   // nothing else reports an error that is known only once its GOAWAY is out. Survives close().
   const Error* failure() const;
-  // A GOAWAY has been received or sent: connect() will not work.
+  // A GOAWAY has been received, or sent or is about to be: connect() will not work. A client that
+  // has used its last stream id (2^30 of them) says GOAWAY by itself.
   bool going_away() const;
 
  private:
