@@ -36,16 +36,18 @@ void Readiness::forget(const Watch& watch) {
   }
 }
 
-std::size_t Readiness::wait(int timeout_ms) {
+void Readiness::wait(int timeout_ms) {
   const int n = ::epoll_wait(epoll_.get(), batch_.data(), kBatch, timeout_ms);
+  next_ = 0;
   count_ = n > 0 ? static_cast<std::size_t>(n) : 0;
-  for (next_ = 0; next_ < count_;) {
+}
+
+void Readiness::dispatch() {
+  while (next_ < count_) {
     const epoll_event event = batch_[next_++];
     if (event.data.ptr != nullptr) static_cast<Watch*>(event.data.ptr)->on_ready(event.events);
   }
-  const std::size_t dispatched = count_;
   next_ = count_ = 0;
-  return dispatched;
 }
 
 }  // namespace culvert::net

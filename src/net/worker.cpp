@@ -102,7 +102,8 @@ void Worker::turn(int longest_wait_ms) {
   if (const auto next = timers_.next()) alarm_.set(*next);
   readiness_.wait(bursts_.empty() && turn_end_.empty() ? longest_wait_ms : 0);
   sleeping_.store(false, std::memory_order_relaxed);
-  now_ = Clock::now();
+  now_ = Clock::now();  // before anybody is called: the time of before the sleep is long past
+  readiness_.dispatch();
   courtesy_.review(now_);
   timers_.expire(now_);
   if (!bursts_.empty()) {

@@ -50,6 +50,29 @@ TEST(Worker, RunsOneBurstATurn) {
   EXPECT_EQ(order, (std::vector<int>{1, 10, 2}));
 }
 
+TEST(Worker, TellsTheTimeAfterItsSleepToWhoIsReady) {
+  struct Note final : Watch {
+    void on_ready(std::uint32_t) override { seen = worker->now(); }
+    Worker* worker = nullptr;
+    TimePoint seen;
+  };
+  Worker worker(0);
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair.data()), 0);
+  const UniqueFd near(pair[0]);
+  const UniqueFd far(pair[1]);
+  Note note;
+  note.worker = &worker;
+  ASSERT_TRUE(worker.readiness().add(near.get(), note).has_value());
+  worker.run_until([&] { return note.seen != TimePoint(); });  // writable from the start
+  note.seen = TimePoint();
+  const TimePoint before = Clock::now();
+  ASSERT_EQ(::send(far.get(), "x", 1, 0), 1);
+  worker.run_until([&] { return note.seen != TimePoint(); });
+  EXPECT_GE(note.seen, before);
+  worker.readiness().remove(near.get(), note);
+}
+
 TEST(OneShot, ResumesInEitherOrder) {
   Worker worker(0);
   OneShot<int> early(worker);

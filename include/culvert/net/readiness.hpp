@@ -47,9 +47,11 @@ class Readiness {
   // which saves the system call.
   void remove_closing(Watch& watch) { forget(watch); }
 
-  // Waits up to `timeout_ms` (-1: for ever, 0: not at all) and calls the watches that are ready.
-  // Returns how many were.
-  std::size_t wait(int timeout_ms);
+  // Waits up to `timeout_ms` (-1: for ever, 0: not at all) for watches to be ready. Calls none:
+  // between waking up and the first call the worker looks at the clock.
+  void wait(int timeout_ms);
+  // Calls the watches that the last wait() found ready.
+  void dispatch();
 
  private:
   void forget(const Watch& watch);

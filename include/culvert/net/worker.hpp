@@ -96,7 +96,7 @@ class Worker {
   // count; whoever would exceed the budget ends its connection.
   std::size_t& held_bytes() { return held_bytes_; }
   static constexpr std::size_t kHeldBudget = 256U << 20;
-  // Time of the current turn: one clock read a turn.
+  // Time of the current turn, read when it woke up: one clock read a turn.
   TimePoint now() const { return now_; }
   // Calls `item` once when this turn ends; asking twice is asking once.
   void at_turn_end(TurnEnd& item) {
