@@ -68,6 +68,7 @@ Worker::Worker(unsigned index)
 Worker::~Worker() {
   stop();
   turn_end_.clear();
+  next_turn_end_.clear();
 }
 
 void Worker::start() {
@@ -100,7 +101,8 @@ void Worker::turn(int longest_wait_ms) {
   sleeping_.store(true);
   settle();
   if (const auto next = timers_.next()) alarm_.set(*next);
-  readiness_.wait(bursts_.empty() && turn_end_.empty() ? longest_wait_ms : 0);
+  const bool idle = bursts_.empty() && next_turn_end_.empty();
+  readiness_.wait(idle ? longest_wait_ms : 0);
   sleeping_.store(false, std::memory_order_relaxed);
   now_ = Clock::now();  // before anybody is called: the time of before the sleep is long past
   readiness_.dispatch();
@@ -113,21 +115,27 @@ void Worker::turn(int longest_wait_ms) {
   }
 }
 
-// Handlers and turn-end work can each make more of the other; bounded, so that two of them that
-// feed each other cannot starve the sockets.
+// Handlers can make turn-end work and the reverse; bounded, so that two of them that feed each
+// other cannot starve the sockets.
 void Worker::settle() {
+  turn_end_.splice(turn_end_.end(), next_turn_end_);
   for (int round = 0; round < 16; ++round) {
-    const auto handled = io_.poll();
-    if (handled == 0 && turn_end_.empty()) return;
-    decltype(turn_end_) due;
-    due.swap(turn_end_);
-    while (!due.empty()) {
-      TurnEnd& item = due.front();
-      due.pop_front();
-      item.on_turn_end();
-    }
+    if (io_.poll() == 0 && turn_end_.empty()) return;
+    end_turn();
   }
   wake_up_.ring();
+}
+
+void Worker::end_turn() {
+  TurnEndList due;
+  due.swap(turn_end_);
+  ending_turn_ = true;
+  while (!due.empty()) {
+    TurnEnd& item = due.front();
+    due.pop_front();
+    item.on_turn_end();
+  }
+  ending_turn_ = false;
 }
 
 void Worker::wake() {

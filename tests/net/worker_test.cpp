@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 
 #include "culvert/net/listener.hpp"
 #include "culvert/net/one_shot.hpp"
@@ -48,6 +49,42 @@ TEST(Worker, RunsOneBurstATurn) {
   worker.burst([&] { order.push_back(2); });
   worker.run_until([&] { return order.size() == 3; });
   EXPECT_EQ(order, (std::vector<int>{1, 10, 2}));
+}
+
+// Asks for the next turn whenever it runs, as a bulk transfer does.
+struct Eager final : TurnEnd {
+  explicit Eager(Worker& w) : worker(w) {}
+  void on_turn_end() override {
+    ++runs;
+    worker.at_turn_end(*this);
+  }
+  Worker& worker;
+  int runs = 0;
+};
+
+TEST(Worker, EndsATurnOnceForWhoAlwaysWantsMore) {
+  Worker worker(0);
+  Eager eager(worker);
+  worker.at_turn_end(eager);
+  int turns = 0;
+  worker.run_until([&] { return ++turns > 10; });
+  EXPECT_EQ(eager.runs, 10);
+}
+
+TEST(Worker, RunsWhatHandlersAskForInTheSameTurn) {
+  struct Item final : TurnEnd {
+    explicit Item(std::function<void()> f) : action(std::move(f)) {}
+    void on_turn_end() override { action(); }
+    std::function<void()> action;
+  };
+  Worker worker(0);
+  int turns = 0;
+  int seen = 0;
+  Item second([&] { seen = turns; });
+  Item first([&] { worker.post([&] { worker.at_turn_end(second); }); });
+  worker.at_turn_end(first);
+  worker.run_until([&] { return seen != 0 || ++turns > 5; });
+  EXPECT_EQ(seen, 1);
 }
 
 TEST(Worker, TellsTheTimeAfterItsSleepToWhoIsReady) {

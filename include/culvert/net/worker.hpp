@@ -98,9 +98,11 @@ class Worker {
   static constexpr std::size_t kHeldBudget = 256U << 20;
   // Time of the current turn, read when it woke up: one clock read a turn.
   TimePoint now() const { return now_; }
-  // Calls `item` once when this turn ends; asking twice is asking once.
+  // Calls `item` once when this turn ends; asking twice is asking once. What is asked for inside an
+  // on_turn_end() belongs to the next turn: whoever has used up its share of this one waits until
+  // sockets, timers and bursts have had theirs.
   void at_turn_end(TurnEnd& item) {
-    if (!item.is_linked()) turn_end_.push_back(item);
+    if (!item.is_linked()) (ending_turn_ ? next_turn_end_ : turn_end_).push_back(item);
   }
   // Queues a burst of CPU work (a step of a handshake): one a turn runs, so that relays of this
   // worker are delayed by at most one of them.
@@ -110,6 +112,7 @@ class Worker {
   void run();
   void turn(int longest_wait_ms);  // -1: no bound
   void settle();
+  void end_turn();
   void wake();
 
   class WakeUp final : public Watch {
@@ -149,7 +152,10 @@ class Worker {
   WakeUp wake_up_;
   Alarm alarm_;
   TimePoint now_;
-  boost::intrusive::list<TurnEnd, boost::intrusive::constant_time_size<false>> turn_end_;
+  using TurnEndList = boost::intrusive::list<TurnEnd, boost::intrusive::constant_time_size<false>>;
+  TurnEndList turn_end_;
+  TurnEndList next_turn_end_;
+  bool ending_turn_ = false;  // inside on_turn_end()
   std::deque<std::function<void()>> bursts_;
   std::size_t held_bytes_ = 0;
   std::atomic<bool> sleeping_{false};
