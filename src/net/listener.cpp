@@ -22,11 +22,20 @@ Listener::Listener(Worker& worker, UniqueFd fd, std::string name, OnAccept on_ac
       on_accept_(std::move(on_accept)),
       retry_([this] { accept_some(); }) {}
 
-Listener::~Listener() { close(); }
+Listener::~Listener() { discard(); }
 
 Result<void> Listener::start() { return worker_.readiness().add(fd_.get(), *this); }
 
+// With the socket the kernel resets every connection that waits here to be accepted, though it has
+// told the client that it is connected.
 void Listener::close() {
+  for (int i = 0; fd_ && i <= kBacklog; ++i) {
+    if (accept_one() != Accepted::one) break;
+  }
+  discard();
+}
+
+void Listener::discard() {
   if (!fd_) return;
   retry_.disarm();
   worker_.readiness().remove_closing(*this);
@@ -36,27 +45,36 @@ void Listener::close() {
 void Listener::on_ready(std::uint32_t) { accept_some(); }
 
 void Listener::accept_some() {
-  for (int i = 0; fd_; ++i) {
-    if (i == kBatch) {  // more may wait: look again next turn
-      retry_.arm(worker_.timers(), worker_.now());
-      return;
+  for (int i = 0; fd_ && i < kBatch; ++i) {
+    switch (accept_one()) {
+      case Accepted::one:
+        break;
+      case Accepted::none:
+        return;
+      case Accepted::failed:
+        retry_.arm(worker_.timers(), worker_.now() + kPause);
+        return;
     }
-    sockaddr_storage native;
-    socklen_t length = sizeof native;
-    UniqueFd accepted(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&native), &length,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!accepted) {
-      if (errno == EAGAIN) return;
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      log::warn(
-          kLog, "cannot accept; trying again",
-          {log::str("listener", name_), log::str("error", fail_errno("accept", errno).detail)});
-      retry_.arm(worker_.timers(), worker_.now() + kPause);
-      return;
-    }
-    auto peer = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&native), length);
-    if (peer) on_accept_(std::move(accepted), *peer);
   }
+  if (fd_) retry_.arm(worker_.timers(), worker_.now());  // more may wait: look again next turn
+}
+
+Listener::Accepted Listener::accept_one() {
+  sockaddr_storage native;
+  socklen_t length = sizeof native;
+  UniqueFd accepted(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&native), &length,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!accepted) {
+    if (errno == EAGAIN) return Accepted::none;
+    if (errno == EINTR || errno == ECONNABORTED) return Accepted::one;  // that one is done with
+    log::warn(
+        kLog, "cannot accept; trying again",
+        {log::str("listener", name_), log::str("error", fail_errno("accept", errno).detail)});
+    return Accepted::failed;
+  }
+  auto peer = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&native), length);
+  if (peer) on_accept_(std::move(accepted), *peer);
+  return Accepted::one;
 }
 
 }  // namespace culvert::net

@@ -16,8 +16,6 @@ namespace culvert::net {
 
 namespace {
 
-constexpr int kBacklog = 1024;
-
 // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST have the same value; the kernel headers that define
 // them cannot be included beside netinet/in.h.
 constexpr int kOriginalDestination = 80;

@@ -67,7 +67,7 @@ Result<void> PodProxy::start() {
       listener = listen(one.port, false, one.name, one.handler);
     }
     if (!listener) {
-      close_listeners();
+      listeners_.clear();
       return listener.error();
     }
     listeners_.push_back(std::move(*listener));
@@ -75,19 +75,19 @@ Result<void> PodProxy::start() {
   return {};
 }
 
-void PodProxy::close_listeners() { listeners_.clear(); }
-
 void PodProxy::drain() {
   if (draining_) return;
   draining_ = true;
-  close_listeners();
+  for (auto& listener : listeners_) listener->close();
+  listeners_.clear();
   for (auto& [raw, inbound] : inbound_tunnels_) raw->shut_down();
   check_idle();
 }
 
 void PodProxy::stop(const Error& reason) {
-  drain();
   stopped_ = true;
+  listeners_.clear();  // who has connected and was not accepted yet is cut, too
+  drain();
   for (auto* waiter : std::exchange(waiting_, {})) waiter->set(false);
   for (auto it = connections_.begin(); it != connections_.end();) (it++)->cut(reason);
   for (auto& [raw, inbound] : inbound_tunnels_) raw->cut(h2::ErrorCode::cancel, std::nullopt);

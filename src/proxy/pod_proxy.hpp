@@ -114,7 +114,6 @@ class PodProxy final : public hbone::TunnelOwner {
   using Handler = net::Async<void> (*)(PodProxy&, Attempt, UniqueFd, SocketAddress);
   Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
                                                 std::string_view name, Handler handler);
-  void close_listeners();
   void recheck_connections();
   ConnectionInfo describe(const Connection& connection) const;
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "culvert/metrics/catalog.hpp"
 #include "hbone/mesh_pair.hpp"
 
@@ -232,6 +234,46 @@ TEST_F(NodeTest, WithdrawnPodsEndAtOnce) {
   ASSERT_EQ(connect(target()), 200);
   node_->stop_pod("uid-1");
   run_until([&] { return sides_[0]->ended; });
+}
+
+// Keeps a worker from everything else while it lives, so that what is posted comes in one go.
+class BusyWorker {
+ public:
+  explicit BusyWorker(NodeProxy& node) {
+    node.connections([state = state_](const NodeProxy::Connections&) {
+      state->entered.set_value();
+      state->released.get_future().wait();
+    });
+    state_->entered.get_future().wait();
+  }
+  ~BusyWorker() { state_->released.set_value(); }
+  BusyWorker(const BusyWorker&) = delete;
+
+ private:
+  struct State {
+    std::promise<void> entered;
+    std::promise<void> released;
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+TEST_F(NodeTest, DrainServesWhoIsConnectedAlready) {
+  ASSERT_TRUE(start_pod().has_value());
+  sides_.push_back(std::make_unique<Side>(worker_));
+  Side& side = *sides_.back();
+  std::atomic<bool> drained{false};
+  {
+    const BusyWorker busy(*node_);
+    net::spawn(worker_, connect(this, &side, target()));
+    run_until([n = 0]() mutable { return ++n > 20; });  // the client has said its hello
+    node_->drain([&] { drained = true; });
+  }
+  run_until([&] { return side.answer.has_value(); });
+  ASSERT_TRUE(side.answer->has_value()) << side.answer->error().detail;
+  EXPECT_EQ((*side.answer)->status, 200);
+  side.pair.app.reset();
+  UniqueFd(::accept4(app_.get(), nullptr, nullptr, SOCK_NONBLOCK)).reset();
+  run_until([&] { return drained.load(); });
 }
 
 TEST_F(NodeTest, DrainLetsConnectionsFinish) {

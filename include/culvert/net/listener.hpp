@@ -11,7 +11,8 @@
 
 namespace culvert::net {
 
-// One listening socket on one worker. Stops and closes when it dies. Worker thread only.
+// One listening socket on one worker. Stops and closes when it dies, and resets who is connected
+// and not accepted yet, unless close() came first. Worker thread only.
 class Listener final : public Watch {
  public:
   // Called for each accepted connection with its canonical peer address.
@@ -23,7 +24,8 @@ class Listener final : public Watch {
 
   // Begins accepting. Errors come from the readiness set.
   Result<void> start();
-  // Closes the socket: new connections are refused, or go to another process on the same port.
+  // Accepts who is connected already, then closes the socket: new connections are refused, or go to
+  // another process on the same port. Not from inside the callback.
   void close();
 
   void on_ready(std::uint32_t events) override;
@@ -31,7 +33,10 @@ class Listener final : public Watch {
  private:
   // Fair to others: at most so many a turn.
   static constexpr int kBatch = 64;
+  enum class Accepted : std::uint8_t { one, none, failed };
+  Accepted accept_one();
   void accept_some();
+  void discard();
 
   Worker& worker_;
   UniqueFd fd_;

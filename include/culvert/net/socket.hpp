@@ -28,9 +28,12 @@ struct SocketOptions {
   KeepAlive keepalive;
 };
 
-// A listening socket bound to `address` inside `netns`, backlog 1024, SO_REUSEPORT if asked.
-// `transparent`: accept for addresses that are not ours (IP_TRANSPARENT), needed to answer as the
-// client; its failure is an error. Errors say what could not be done.
+// Connections that the kernel keeps for a listener until they are accepted.
+inline constexpr int kBacklog = 1024;
+
+// A listening socket bound to `address` inside `netns`, SO_REUSEPORT if asked. `transparent`: accept
+// for addresses that are not ours (IP_TRANSPARENT), needed to answer as the client; its failure is
+// an error. Errors say what could not be done.
 struct ListenOptions {
   bool reuse_port = true;
   bool transparent = false;
