@@ -27,9 +27,16 @@ int set(int fd, int level, int name, int value) {
 // The tuning options: a kernel that lacks one still carries traffic, so failures are not errors.
 void tune(int fd, int level, int name, int value) { set(fd, level, name, value); }
 
+// That an address cannot be had here is told from every other failure: there callers fall back.
+Error fail_address(std::string_view what, int error_number) {
+  Error error = fail_errno(what, error_number);
+  if (error_number == EAFNOSUPPORT || error_number == EADDRNOTAVAIL) error.code = Errc::unsupported;
+  return error;
+}
+
 Result<UniqueFd> make_socket(int family) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return fail_errno("socket", errno);
+  if (!fd) return fail_address("socket", errno);
   tune(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   return fd;
 }
@@ -111,7 +118,7 @@ Result<UniqueFd> listen_tcp(const Netns& netns, const SocketAddress& address,
   sockaddr_storage native;
   const auto length = address.to_native(native);
   if (::bind(fd->get(), reinterpret_cast<const sockaddr*>(&native), length) != 0) {
-    return fail_errno("bind " + address.to_string(), errno);
+    return fail_address("bind " + address.to_string(), errno);
   }
   if (::listen(fd->get(), kBacklog) != 0) return fail_errno("listen " + address.to_string(), errno);
   return fd;

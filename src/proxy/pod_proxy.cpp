@@ -29,7 +29,7 @@ Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool
   options.transparent = transparent;
   auto fd = net::listen_tcp(netns_, SocketAddress{v6 ? IpAddress::v6_any() : IpAddress(), port},
                             settings().socket, options);
-  if (!fd && v6 && fd.error().code == Errc::io) {  // the pod has IPv6 switched off
+  if (!fd && v6 && fd.error().code == Errc::unsupported) {  // IPv6 is switched off
     fd = net::listen_tcp(netns_, SocketAddress{IpAddress(), port}, settings().socket, options);
   }
   if (!fd) return fd.error();

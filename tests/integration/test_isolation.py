@@ -20,6 +20,17 @@ class Unservable(OwnMesh):
         return {s["info"]["name"]: s["state"]
                 for s in self.node_b.config_dump()["workloadState"].values()}
 
+    def test_pod_with_a_foreign_listener_for_ipv6_is_not_half_served(self):
+        """Served for IPv4 alone, its IPv6 clients would reach a foreign program unasked."""
+        taken = self.broken.ns.listen(("::", 15006))
+        self.addCleanup(taken.close)
+        run = self.mesh.enroll(self.broken, "--keep-pending")
+        self.assertIn("15006", run.stdout + run.stderr)
+        wait_for(lambda: self.states() == {"server": "Up", "broken": "Pending"},
+                 "one pod to be served and one to be pending")
+        taken.close()
+        wait_for(lambda: self.states().get("broken") == "Up", "the pod to be served", 40, 0.2)
+
     def test_pod_that_cannot_be_served_leaves_the_others_alone(self):
         held = self.open()
         taken = self.broken.ns.listen(("0.0.0.0", 15008))

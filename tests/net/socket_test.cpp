@@ -95,5 +95,17 @@ TEST(SocketOptions, NothingWaitsForMoreBytes) {
   EXPECT_EQ(option(sockets.accepted, IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
+// Whoever falls back to IPv4 must not do so because somebody else has the port.
+TEST(ListenTcp, TellsATakenPortFromAnAddressThatIsNotToBeHad) {
+  const auto first = listen_tcp({}, kLoopback, {}, ListenOptions{.reuse_port = false});
+  ASSERT_TRUE(first.has_value());
+  const auto taken = listen_tcp({}, *local_address(first->get()), {}, {});
+  ASSERT_TRUE(taken.has_error());
+  EXPECT_EQ(taken.error().code, Errc::io);
+  const auto elsewhere = listen_tcp({}, SocketAddress{*IpAddress::parse("198.18.0.1"), 0}, {}, {});
+  ASSERT_TRUE(elsewhere.has_error());
+  EXPECT_EQ(elsewhere.error().code, Errc::unsupported);
+}
+
 }  // namespace
 }  // namespace culvert::net

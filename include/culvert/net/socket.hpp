@@ -31,9 +31,10 @@ struct SocketOptions {
 // Connections that the kernel keeps for a listener until they are accepted.
 inline constexpr int kBacklog = 1024;
 
-// A listening socket bound to `address` inside `netns`, SO_REUSEPORT if asked. `transparent`: accept
-// for addresses that are not ours (IP_TRANSPARENT), needed to answer as the client; its failure is
-// an error. Errors say what could not be done.
+// A listening socket bound to `address` inside `netns`, SO_REUSEPORT if asked. `transparent`:
+// accept for addresses that are not ours (IP_TRANSPARENT), needed to answer as the client; its
+// failure is an error. Errors say what could not be done; Errc::unsupported: there is no such
+// address or no such family of addresses here, as with IPv6 switched off.
 struct ListenOptions {
   bool reuse_port = true;
   bool transparent = false;
