@@ -4,8 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #ifndef IPV6_TRANSPARENT
@@ -50,6 +52,13 @@ Result<void> mark_socket(int fd, const SocketOptions& options) {
   return {};
 }
 
+// The settings allow more milliseconds (48 days) than the option takes.
+int user_timeout_ms(const KeepAlive& keepalive) {
+  const std::chrono::milliseconds whole = keepalive.time + keepalive.retries * keepalive.interval;
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  return static_cast<int>(std::min<std::int64_t>(whole.count(), kMost));
+}
+
 void apply(int fd, const KeepAlive& keepalive) {
   if (!keepalive.enabled) return;
   const auto time = static_cast<int>(keepalive.time.count());
@@ -59,7 +68,7 @@ void apply(int fd, const KeepAlive& keepalive) {
   tune(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval);
   tune(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.retries);
   if (keepalive.user_timeout) {
-    tune(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 1000 * (time + keepalive.retries * interval));
+    tune(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms(keepalive));
   }
 }
 

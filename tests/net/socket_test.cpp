@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <limits>
+
 namespace culvert::net {
 namespace {
 
@@ -75,6 +77,16 @@ TEST(KeepAlive, UserTimeoutEndsWithTheLastProbe) {
   for (const auto* fd : {&sockets.dialled, &sockets.accepted}) {
     expect_keepalive(*fd, 70, 7, 3);
     EXPECT_EQ(option(*fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 91'000);
+  }
+}
+
+TEST(KeepAlive, UserTimeoutStopsAtWhatTheKernelTakes) {
+  SocketOptions options;  // the largest that the settings allow: 48 days
+  options.keepalive = {
+      .enabled = true, .time = 32767s, .interval = 32767s, .retries = 127, .user_timeout = true};
+  const Sockets sockets(options);
+  for (const auto* fd : {&sockets.dialled, &sockets.accepted}) {
+    EXPECT_EQ(option(*fd, IPPROTO_TCP, TCP_USER_TIMEOUT), std::numeric_limits<int>::max());
   }
 }
 
