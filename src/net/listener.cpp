@@ -67,14 +67,22 @@ Listener::Accepted Listener::accept_one() {
   if (!accepted) {
     if (errno == EAGAIN) return Accepted::none;
     if (errno == EINTR || errno == ECONNABORTED) return Accepted::one;  // that one is done with
-    log::warn(
-        kLog, "cannot accept; trying again",
-        {log::str("listener", name_), log::str("error", fail_errno("accept", errno).detail)});
+    say_failed(errno);
     return Accepted::failed;
   }
   auto peer = SocketAddress::from_native(reinterpret_cast<const sockaddr*>(&native), length);
   if (peer) on_accept_(std::move(accepted), *peer);
   return Accepted::one;
+}
+
+// All listeners of the worker fail together, twenty times a second each.
+void Listener::say_failed(int error_number) {
+  const auto left_out = worker_.accept_log().admit(worker_.now());
+  if (!left_out) return;
+  log::warn(
+      kLog, "cannot accept; trying again",
+      {log::str("listener", name_), log::str("error", fail_errno("accept", error_number).detail),
+       log::num("left_out", static_cast<std::int64_t>(*left_out))});
 }
 
 }  // namespace culvert::net

@@ -13,12 +13,12 @@
 #include "culvert/net/listener.hpp"
 #include "culvert/net/netns.hpp"
 #include "culvert/net/one_shot.hpp"
+#include "culvert/net/overload_log.hpp"
 #include "culvert/proxy/pod.hpp"
 #include "culvert/proxy/settings.hpp"
 #include "culvert/state/authorize.hpp"
 #include "culvert/state/store.hpp"
 #include "proxy/connection.hpp"
-#include "proxy/overload_log.hpp"
 #include "proxy/traffic_cache.hpp"
 
 namespace culvert::proxy {
@@ -108,7 +108,7 @@ class PodProxy final : public hbone::TunnelOwner {
   // lock the others out.
   bool begin_handshake(const IpAddress& source);
   void end_handshake(const IpAddress& source);
-  OverloadLog& overload_log() { return overload_log_; }
+  net::OverloadLog& overload_log() { return overload_log_; }
 
  private:
   using Handler = net::Async<void> (*)(PodProxy&, Attempt, UniqueFd, SocketAddress);
@@ -134,7 +134,7 @@ class PodProxy final : public hbone::TunnelOwner {
   std::size_t attempts_ = 0;
   std::size_t handshakes_ = 0;
   std::unordered_map<IpAddress, std::size_t> handshakes_from_;
-  OverloadLog overload_log_;
+  net::OverloadLog overload_log_;
   state::WorkloadPtr baggage_of_;  // whose baggage_ is
   std::string baggage_;
   bool spoof_ = false;

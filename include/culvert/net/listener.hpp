@@ -36,6 +36,7 @@ class Listener final : public Watch {
   enum class Accepted : std::uint8_t { one, none, failed };
   Accepted accept_one();
   void accept_some();
+  void say_failed(int error_number);
   void discard();
 
   Worker& worker_;

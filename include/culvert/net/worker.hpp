@@ -21,6 +21,7 @@
 #include "culvert/base/random.hpp"
 #include "culvert/base/time.hpp"
 #include "culvert/net/courtesy.hpp"
+#include "culvert/net/overload_log.hpp"
 #include "culvert/net/readiness.hpp"
 #include "culvert/net/timer.hpp"
 
@@ -96,6 +97,8 @@ class Worker {
   // count; whoever would exceed the budget ends its connection.
   std::size_t& held_bytes() { return held_bytes_; }
   static constexpr std::size_t kHeldBudget = 256U << 20;
+  // For lines of this worker's listeners that cannot accept: all of them fail at once.
+  OverloadLog& accept_log() { return accept_log_; }
   // Time of the current turn, read when it woke up: one clock read a turn.
   TimePoint now() const { return now_; }
   // Calls `item` once when this turn ends; asking twice is asking once. What is asked for inside an
@@ -158,6 +161,7 @@ class Worker {
   bool ending_turn_ = false;  // inside on_turn_end()
   std::deque<std::function<void()>> bursts_;
   std::size_t held_bytes_ = 0;
+  OverloadLog accept_log_;
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::thread::id> thread_id_;

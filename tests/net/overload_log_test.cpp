@@ -1,8 +1,8 @@
-#include "proxy/overload_log.hpp"
+#include "culvert/net/overload_log.hpp"
 
 #include <gtest/gtest.h>
 
-namespace culvert::proxy {
+namespace culvert::net {
 namespace {
 
 using namespace std::chrono_literals;
@@ -17,4 +17,4 @@ TEST(OverloadLog, OneLineASecondAndNothingForgotten) {
 }
 
 }  // namespace
-}  // namespace culvert::proxy
+}  // namespace culvert::net

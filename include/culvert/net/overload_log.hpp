@@ -1,4 +1,5 @@
-// Lines about refusals for overload, which somebody may cause by the thousand: one a second.
+// Lines about trouble that somebody may cause by the thousand (refusals for overload, no more
+// descriptors): one a second.
 #pragma once
 
 #include "culvert/base/time.hpp"
@@ -7,9 +8,9 @@
 #include <optional>
 #include <utility>
 
-namespace culvert::proxy {
+namespace culvert::net {
 
-// One worker's thread.
+// When the next line may be written. Time is an argument. One thread.
 class OverloadLog {
  public:
   static constexpr auto kPause = std::chrono::seconds(1);
@@ -29,4 +30,4 @@ class OverloadLog {
   std::size_t left_out_ = 0;
 };
 
-}  // namespace culvert::proxy
+}  // namespace culvert::net
