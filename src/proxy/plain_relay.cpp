@@ -65,7 +65,7 @@ bool PlainRelay::pump(Side& from) {
     if (n <= 0) {
       if (n < 0 && errno == EINTR) continue;
       from.readable = false;
-      if (n == 0 || errno != EAGAIN) end_direction(from, n != 0);
+      if (n == 0 || errno != EAGAIN) end_direction(from, n != 0 || from.reset);
       return false;
     }
     const auto size = static_cast<std::size_t>(n);
@@ -91,8 +91,11 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
     } else if (errno == EAGAIN) {
       from.other->writable = false;
     } else if (errno != EINTR) {
-      // The other side takes nothing more; what it said before it left is still passed on.
+      // The other side takes nothing more; what it said before it left is still passed on. The
+      // kernel tells of a reset once, so reading will find a plain end. After a FIN it says EPIPE
+      // instead: then that is how it ended.
       from.done = true;
+      if (errno != EPIPE) from.other->reset = true;
       from.other->readable = from.other->hung_up = true;
       release(from.leftover);
       return done;

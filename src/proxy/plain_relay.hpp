@@ -59,7 +59,8 @@ class PlainRelay final : public net::TurnEnd {
     bool readable = true;
     bool hung_up = false;
     bool writable = true;
-    bool done = false;  // EOF or error here was passed on
+    bool reset = false;  // it ended abruptly, which writing has found: its end is no FIN
+    bool done = false;   // EOF or error here was passed on
   };
 
   bool pump(Side& from);

@@ -11,7 +11,8 @@ using hbone::testing::AppPair;
 
 class PlainRelayTest : public ::testing::Test, public PlainRelay::Owner {
  protected:
-  PlainRelayTest() {
+  PlainRelayTest() : PlainRelayTest(AppPair(), AppPair()) {}
+  PlainRelayTest(AppPair left, AppPair right) : left_(std::move(left)), right_(std::move(right)) {
     relay_.start(std::move(left_.inside), std::move(right_.inside), {&received_, &sent_});
   }
   void on_relay_end(const Error* error) override {
@@ -72,6 +73,65 @@ TEST_F(PlainRelayTest, EndsWhenASideIsGone) {
     return ended_;
   });
   EXPECT_FALSE(error_.has_value());
+}
+
+// What only TCP tells: how the other side went.
+class PlainRelayTcpTest : public PlainRelayTest {
+ protected:
+  PlainRelayTcpTest() : PlainRelayTest(tcp_pair(), tcp_pair()) {}
+
+  static AppPair tcp_pair() {
+    auto listening = net::listen_tcp({}, SocketAddress{IpAddress::v4_loopback(), 0}, {}, {});
+    const auto address = *net::local_address(listening->get());
+    AppPair pair;
+    pair.app = *net::dial_socket({}, address, std::nullopt, {});
+    EXPECT_TRUE(net::start_connect(pair.app.get(), address).has_value());
+    pair.inside.reset(::accept4(listening->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    EXPECT_TRUE(pair.inside);
+    return pair;
+  }
+  static void send(const UniqueFd& to, std::string_view text) {
+    EXPECT_EQ(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL), std::ssize(text));
+  }
+  static void reset(UniqueFd& side) {
+    net::reset_on_close(side.get());
+    side.reset();
+  }
+  // How a connection ends of which everything is read: 0 for FIN, else errno.
+  static int ending(const UniqueFd& side) {
+    char c = 0;
+    const auto n = ::recv(side.get(), &c, 1, 0);
+    EXPECT_LE(n, 0);
+    return n == 0 ? 0 : errno;
+  }
+};
+
+// The client's bytes are passed on first, so that it is the write that finds the reset.
+TEST_F(PlainRelayTcpTest, AResetStaysOneWhenWritingFindsIt) {
+  reset(right_.app);
+  send(left_.app, "question");
+  run_until([&] { return ended_; });
+  EXPECT_EQ(ending(left_.app), ECONNRESET);
+}
+
+TEST_F(PlainRelayTcpTest, WhatWasSaidBeforeAResetComesFirst) {
+  send(right_.app, "half an answer");
+  reset(right_.app);
+  send(left_.app, "question");
+  run_until([&] { return ended_; });
+  EXPECT_EQ(hbone::testing::read_all(left_.app), "half an answer");
+}
+
+TEST_F(PlainRelayTcpTest, AResetBehindAWholeAnswerSpoilsNothing) {
+  send(left_.app, "question that nobody reads");
+  run_until([&] { return received_.load() != 0; });
+  send(right_.app, "answer");
+  ASSERT_EQ(::shutdown(right_.app.get(), SHUT_WR), 0);
+  right_.app.reset();  // RST, because of the question
+  send(left_.app, "more");
+  run_until([&] { return ended_; });
+  EXPECT_EQ(hbone::testing::read_all(left_.app), "answer");
+  EXPECT_EQ(ending(left_.app), 0);
 }
 
 TEST_F(PlainRelayTest, IsCutWithAReason) {
