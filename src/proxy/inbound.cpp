@@ -32,10 +32,7 @@ net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, Un
   hbone::Context& context = pod.environment().tunnels;
   auto workload = pod.workload();
   if (!workload) workload = co_await pod.await_workload();
-  if (!workload) {
-    co_return fail(Errc::unavailable,
-                   "failed to fetch information about local workload " + pod.info().to_string());
-  }
+  if (!workload) co_return pod.why_no_workload();
   const Identity identity = workload->identity();
   const TimePoint deadline = context.worker.now() + context.settings.handshake_timeout;
   auto certificate = co_await hbone::certificate_of(context, identity, deadline);
@@ -70,7 +67,10 @@ void log_overload(PodProxy& pod, const SocketAddress& peer, const SocketAddress&
 
 net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
                              SocketAddress peer) {
-  if (pod.stopped()) co_return;
+  if (pod.stopped()) {
+    net::reset_on_close(client.get());
+    co_return;
+  }
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto local = net::local_address(client.get());
   const SocketAddress destination = local ? *local : SocketAddress{};

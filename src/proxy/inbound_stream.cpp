@@ -73,10 +73,7 @@ h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Reques
                   "method is not CONNECT: " + std::string(request.method.substr(0, 32)));
   }
   const auto workload = pod.workload();
-  if (!workload) {
-    return refuse(tunnel, request, 503,
-                  "failed to fetch information about local workload " + pod.info().to_string());
-  }
+  if (!workload) return refuse(tunnel, request, 503, pod.why_no_workload().detail);
   const auto decision =
       state::decide_inbound(pod.environment().store.view(), *workload, tunnel.local.ip,
                             request.authority, pod.settings().inbound);

@@ -37,7 +37,10 @@ Facts facts_of(const state::OutboundDecision& decision, const state::WorkloadPtr
 
 net::Async<void> serve_outbound(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
                                 SocketAddress peer) {
-  if (pod.stopped()) co_return;
+  if (pod.stopped()) {
+    net::reset_on_close(client.get());
+    co_return;
+  }
   OpenSocket socket = pod.count_socket(metrics::Reporter::source);
   const auto deny = [&](const SocketAddress& destination, std::string_view why) {
     log_early_deny(metrics::Reporter::source, peer, destination, why);
@@ -58,8 +61,7 @@ net::Async<void> serve_outbound(PodProxy& pod, PodProxy::Attempt, UniqueFd clien
   auto source = pod.workload();
   if (!source) source = co_await pod.await_workload();
   if (!source) {
-    deny(*destination,
-         "failed to fetch information about local workload " + pod.info().to_string());
+    deny(*destination, pod.why_no_workload().detail);
     co_return;
   }
   auto decision = decide(pod, source, *destination);

@@ -6,7 +6,10 @@ namespace culvert::proxy {
 
 net::Async<void> serve_plaintext(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
                                  SocketAddress peer) {
-  if (pod.stopped()) co_return;
+  if (pod.stopped()) {
+    net::reset_on_close(client.get());
+    co_return;
+  }
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto deny = [&](const SocketAddress& destination, std::string_view why) {
     log_early_deny(metrics::Reporter::destination, peer, destination, why);
@@ -24,8 +27,7 @@ net::Async<void> serve_plaintext(PodProxy& pod, PodProxy::Attempt, UniqueFd clie
   auto workload = pod.workload();
   if (!workload) workload = co_await pod.await_workload();
   if (!workload) {
-    deny(*destination,
-         "failed to fetch information about local workload " + pod.info().to_string());
+    deny(*destination, pod.why_no_workload().detail);
     co_return;
   }
   Facts facts;

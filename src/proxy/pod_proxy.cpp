@@ -166,8 +166,8 @@ state::WorkloadPtr PodProxy::workload() const {
 net::Async<state::WorkloadPtr> PodProxy::await_workload() {
   const TimePoint deadline = environment_.tunnels.worker.now() + settings().workload_timeout;
   for (;;) {
+    if (stopped_) co_return nullptr;  // first: nobody would end what begins now
     if (auto found = workload()) co_return found;
-    if (stopped_) co_return nullptr;
     net::OneShot<bool> changed(worker());
     net::Timer timer([&changed] { changed.set(false); });
     timer.arm(worker().timers(), deadline);
@@ -176,6 +176,12 @@ net::Async<state::WorkloadPtr> PodProxy::await_workload() {
     std::erase(waiting_, &changed);
     if (!again) co_return nullptr;
   }
+}
+
+Error PodProxy::why_no_workload() const {
+  if (stopped_) return fail(Errc::cancelled, "the pod " + info_.to_string() + " is going away");
+  return fail(Errc::unavailable,
+              "failed to fetch information about local workload " + info_.to_string());
 }
 
 void PodProxy::on_state_change(bool recheck) {

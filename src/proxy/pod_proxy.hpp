@@ -68,6 +68,8 @@ class PodProxy final : public hbone::TunnelOwner {
   state::WorkloadPtr workload() const;
   // Waits for it; null at the deadline or when the pod goes away.
   net::Async<state::WorkloadPtr> await_workload();
+  // What to say when there was none.
+  Error why_no_workload() const;
   // The counters of a connection with these facts.
   metrics::TrafficCounters& counters(const Facts& facts);
   // From here on the connection is part of the registry; it leaves when it is destroyed.
@@ -103,6 +105,7 @@ class PodProxy final : public hbone::TunnelOwner {
    private:
     PodProxy* pod_;
   };
+  // Once true nothing may begin: what is open has been ended, and nobody looks again.
   bool stopped() const { return stopped_; }
   // Handshakes in progress, bounded in all and for each source, so that one host that stalls cannot
   // lock the others out.

@@ -47,15 +47,18 @@ class NodeTest : public ::testing::Test {
                                               settings_.inbound_plaintext_port};
     app_ = *net::listen_tcp({}, SocketAddress{*IpAddress::parse(kServerIp), 0}, {}, {});
     app_port_ = net::local_address(app_.get())->port;
+    make_node(1);
+    store_.add_listener([this](const state::Changes& changes) { node_->on_changes(changes); });
+    apply(workload("cart", kServerIp));
+    apply(workload("front", "127.0.0.1"));
+  }
+  void make_node(unsigned workers) {
     const NodeProxy::Parts parts{store_,
                                  source_,
                                  catalog_.traffic(),
                                  {&catalog_.sockets_open(metrics::Reporter::source),
                                   &catalog_.sockets_open(metrics::Reporter::destination)}};
-    node_ = std::make_unique<NodeProxy>(settings_, hbone::TunnelSettings{}, 1, parts);
-    store_.add_listener([this](const state::Changes& changes) { node_->on_changes(changes); });
-    apply(workload("cart", kServerIp));
-    apply(workload("front", "127.0.0.1"));
+    node_ = std::make_unique<NodeProxy>(settings_, hbone::TunnelSettings{}, workers, parts);
   }
   ~NodeTest() override {
     pool_.cut(fail(Errc::cancelled, "test ends"));
@@ -90,16 +93,43 @@ class NodeTest : public ::testing::Test {
     return policy;
   }
 
-  Result<void> start_pod() {
+  // The outcome of a start that has been asked for.
+  struct Started {
     std::atomic<bool> answered{false};
     Result<void> result;
-    node_->start_pod("uid-1", {Name("shop"), Name("cart"), Name("cart")}, nullptr,
-                     [&](Result<void> r) {
-                       result = std::move(r);
-                       answered = true;
+  };
+  void begin_start(Started& started, std::shared_ptr<UniqueFd> netns = nullptr) {
+    node_->start_pod("uid-1", {Name("shop"), Name("cart"), Name("cart")}, std::move(netns),
+                     [&started](Result<void> r) {
+                       started.result = std::move(r);
+                       started.answered = true;
                      });
-    run_until([&] { return answered.load(); });
-    return result;
+  }
+  Result<void> start_pod() {
+    Started started;
+    begin_start(started);
+    run_until([&] { return started.answered.load(); });
+    return started.result;
+  }
+  // The mesh forgets the pod.
+  void forget_pod() {
+    state::Update update;
+    update.removed_addresses = {"c//Pod/shop/cart"};
+    store_.apply(std::move(update));
+  }
+  // Waits until every worker has done what was posted to it before.
+  void pass_through_workers() {
+    std::atomic<bool> passed{false};
+    node_->connections([&](const NodeProxy::Connections&) { passed = true; });
+    run_until([&] { return passed.load(); });
+  }
+  // A client of the plaintext port, as soon as the kernel has connected it.
+  UniqueFd plain_client() {
+    const SocketAddress address{*IpAddress::parse(kServerIp), settings_.inbound_plaintext_port};
+    auto fd = net::dial_socket({}, address, std::nullopt, {});
+    EXPECT_TRUE(net::start_connect(fd->get(), address).has_value());
+    EXPECT_TRUE(net::connect_result(fd->get()).has_value());
+    return std::move(*fd);
   }
 
   static net::Async<void> connect(NodeTest* self, Side* side, std::string authority) {
@@ -203,17 +233,13 @@ TEST_F(NodeTest, EndsConnectionsThatANewPolicyForbids) {
 }
 
 TEST_F(NodeTest, AnUnknownPodIsRefusedAfterTheWait) {
-  state::Update update;
-  update.removed_addresses = {"c//Pod/shop/cart"};
-  store_.apply(std::move(update));
+  forget_pod();
   ASSERT_TRUE(start_pod().has_value());
   EXPECT_EQ(connect(target()), 0);
 }
 
 TEST_F(NodeTest, APodThatBecomesKnownInTimeIsServed) {
-  state::Update update;
-  update.removed_addresses = {"c//Pod/shop/cart"};
-  store_.apply(std::move(update));
+  forget_pod();
   ASSERT_TRUE(start_pod().has_value());
   net::Timer later([&] { apply(workload("cart", kServerIp)); });
   later.arm(worker_.timers(), Clock::now() + 50ms);
@@ -256,6 +282,27 @@ class BusyWorker {
   };
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
+
+TEST_F(NodeTest, WhoWaitsForAPodThatStopsIsNotServed) {
+  settings_.workload_timeout = 5s;
+  settings_.inbound.internal_ports.ports.clear();  // the test comes without redirection
+  make_node(1);
+  forget_pod();
+  ASSERT_TRUE(start_pod().has_value());
+  const UniqueFd client = plain_client();
+  const auto& open = catalog_.sockets_open(metrics::Reporter::destination);
+  run_until([&] { return open.value() == 1; });  // accepted, and waiting
+  {
+    const BusyWorker busy(*node_);
+    apply(workload("cart", kServerIp));
+    node_->stop_pod("uid-1");
+  }
+  char c = 0;
+  run_until([&] { return ::recv(client.get(), &c, 1, 0) >= 0 || errno != EAGAIN; });
+  EXPECT_EQ(errno, ECONNRESET);
+  pass_through_workers();
+  EXPECT_EQ(catalog_.render().find("istio_tcp_connections_opened_total{"), std::string::npos);
+}
 
 TEST_F(NodeTest, DrainServesWhoIsConnectedAlready) {
   ASSERT_TRUE(start_pod().has_value());
