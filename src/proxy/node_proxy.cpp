@@ -60,10 +60,11 @@ std::vector<WorkerProxy*> NodeProxy::workers_of(const std::string& uid) {
 void NodeProxy::start_pod(const std::string& uid, const PodInfo& info,
                           std::shared_ptr<UniqueFd> netns, std::function<void(Result<void>)> done) {
   const auto workers = workers_of(uid);
-  auto finish = [workers, uid, done = std::move(done)](Result<void> result) {
+  const StartNumber start = ++starts_;
+  auto finish = [workers, uid, start, done = std::move(done)](Result<void> result) {
     if (!result) {
       for (auto* worker : workers) {
-        worker->post([worker, uid] { worker->stop_pod(uid, drain_reason()); });
+        worker->post([worker, uid, start] { worker->undo_start(uid, start, drain_reason()); });
       }
     }
     done(std::move(result));
@@ -71,8 +72,8 @@ void NodeProxy::start_pod(const std::string& uid, const PodInfo& info,
   auto gather =
       std::make_shared<Gather<Result<void>>>(workers.size(), Result<void>(), std::move(finish));
   for (auto* worker : workers) {
-    worker->post([worker, uid, info, netns, gather] {
-      auto started = worker->start_pod(uid, info, netns);
+    worker->post([worker, uid, start, info, netns, gather] {
+      auto started = worker->start_pod(uid, start, info, netns);
       gather->add([&started](Result<void>& all) {
         if (!started) all = started;
       });

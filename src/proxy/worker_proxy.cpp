@@ -12,7 +12,7 @@ WorkerProxy::WorkerProxy(unsigned index, const Settings& settings,
 
 WorkerProxy::~WorkerProxy() { worker_.stop(); }
 
-Result<void> WorkerProxy::start_pod(const std::string& uid, const PodInfo& info,
+Result<void> WorkerProxy::start_pod(const std::string& uid, StartNumber start, const PodInfo& info,
                                     std::shared_ptr<UniqueFd> netns) {
   if (pods_.contains(uid)) return fail(Errc::invalid, "the pod is running already");
   // The callback may come only after drain() or stop(), when the pod is in retiring_.
@@ -21,17 +21,22 @@ Result<void> WorkerProxy::start_pod(const std::string& uid, const PodInfo& info,
                                         [this, self] { forget(*self); });
   *self = pod.get();
   if (auto started = pod->start(); !started) return started.error();
-  pods_.emplace(uid, std::move(pod));
+  pods_.emplace(uid, Running{std::move(pod), start});
   return {};
 }
 
 void WorkerProxy::stop_pod(const std::string& uid, const Error& reason) {
   const auto found = pods_.find(uid);
   if (found == pods_.end()) return;
-  PodProxy* pod = found->second.get();
-  retire(std::move(found->second));
+  PodProxy* pod = found->second.pod.get();
+  retire(std::move(found->second.pod));
   pods_.erase(found);
   pod->stop(reason);
+}
+
+void WorkerProxy::undo_start(const std::string& uid, StartNumber start, const Error& reason) {
+  const auto found = pods_.find(uid);
+  if (found != pods_.end() && found->second.start == start) stop_pod(uid, reason);
 }
 
 void WorkerProxy::retire(std::unique_ptr<PodProxy> pod) { retiring_.push_back(std::move(pod)); }
@@ -43,16 +48,16 @@ void WorkerProxy::forget(const PodProxy* pod) {
 
 void WorkerProxy::on_changes(bool recheck, const std::vector<Identity>& gone) {
   for (const auto& identity : gone) context_.contexts.forget(identity);
-  for (auto& [uid, pod] : pods_) pod->on_state_change(recheck);
+  for (auto& [uid, running] : pods_) running.pod->on_state_change(recheck);
   for (auto& pod : retiring_) pod->on_state_change(recheck);
 }
 
 void WorkerProxy::drain(std::function<void()> done) {
   drained_ = std::move(done);
   std::vector<PodProxy*> draining;
-  for (auto& [uid, pod] : pods_) {
-    draining.push_back(pod.get());
-    retire(std::move(pod));
+  for (auto& [uid, running] : pods_) {
+    draining.push_back(running.pod.get());
+    retire(std::move(running.pod));
   }
   pods_.clear();
   for (auto* pod : draining) pod->drain();
@@ -64,9 +69,9 @@ void WorkerProxy::cut(const Error& reason) {
 }
 
 void WorkerProxy::collect(NodeProxy::Connections& into) const {
-  for (const auto& [uid, pod] : pods_) {
+  for (const auto& [uid, running] : pods_) {
     auto& list = into[uid];
-    for (auto& connection : pod->connections()) list.push_back(std::move(connection));
+    for (auto& connection : running.pod->connections()) list.push_back(std::move(connection));
   }
 }
 

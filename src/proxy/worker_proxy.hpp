@@ -25,9 +25,12 @@ class WorkerProxy {
     worker_.post(std::move(f));
   }
 
-  Result<void> start_pod(const std::string& uid, const PodInfo& info,
+  Result<void> start_pod(const std::string& uid, StartNumber start, const PodInfo& info,
                          std::shared_ptr<UniqueFd> netns);
   void stop_pod(const std::string& uid, const Error& reason);
+  // Stops the pod if it came from that start: it failed on another worker, and meanwhile the uid
+  // may have been stopped and started anew.
+  void undo_start(const std::string& uid, StartNumber start, const Error& reason);
   void on_changes(bool recheck, const std::vector<Identity>& gone);
   // `done` once, when no pod is left.
   void drain(std::function<void()> done);
@@ -38,10 +41,15 @@ class WorkerProxy {
   void retire(std::unique_ptr<PodProxy> pod);
   void forget(const PodProxy* pod);
 
+  struct Running {
+    std::unique_ptr<PodProxy> pod;
+    StartNumber start;
+  };
+
   net::Worker worker_;
   hbone::Context context_;
   Environment environment_;
-  std::unordered_map<std::string, std::unique_ptr<PodProxy>> pods_;
+  std::unordered_map<std::string, Running> pods_;
   std::vector<std::unique_ptr<PodProxy>> retiring_;  // until their last connection has ended
   std::function<void()> drained_;
 };

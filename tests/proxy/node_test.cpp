@@ -304,6 +304,23 @@ TEST_F(NodeTest, WhoWaitsForAPodThatStopsIsNotServed) {
   EXPECT_EQ(catalog_.render().find("istio_tcp_connections_opened_total{"), std::string::npos);
 }
 
+TEST_F(NodeTest, AFailedStartLeavesItsSuccessorAlone) {
+  make_node(2);
+  Started failed;
+  Started good;
+  {
+    const BusyWorker busy(*node_);
+    begin_start(failed, std::make_shared<UniqueFd>(::dup(app_.get())));  // not a namespace
+    node_->stop_pod("uid-1");
+    begin_start(good);
+  }
+  run_until([&] { return failed.answered && good.answered; });
+  EXPECT_TRUE(failed.result.has_error());
+  ASSERT_TRUE(good.result.has_value());
+  pass_through_workers();
+  EXPECT_EQ(connect(target()), 200);
+}
+
 TEST_F(NodeTest, DrainServesWhoIsConnectedAlready) {
   ASSERT_TRUE(start_pod().has_value());
   sides_.push_back(std::make_unique<Side>(worker_));

@@ -2,6 +2,7 @@
 // messages to the workers.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,9 @@
 namespace culvert::proxy {
 
 class WorkerProxy;  // one worker's pods, private
+
+// Tells one start of a pod from the next one of the same uid.
+using StartNumber = std::uint64_t;
 
 // Made, used and destroyed on the control thread. Callbacks come from worker threads: post them to
 // where they belong.
@@ -46,7 +50,8 @@ class NodeProxy {
   // uid must not be running.
   void start_pod(const std::string& uid, const PodInfo& info, std::shared_ptr<UniqueFd> netns,
                  std::function<void(Result<void>)> done);
-  // Ends the pod's listeners and connections at once. Unknown uids are fine.
+  // Ends the pod's listeners and connections at once, also of a start that is not done yet: its
+  // `done` still comes. Then the uid may be started again. Unknown uids are fine.
   void stop_pod(const std::string& uid);
 
   // The mesh changed; call from a listener of the store.
@@ -66,6 +71,7 @@ class NodeProxy {
   std::vector<WorkerProxy*> workers_of(const std::string& uid);
 
   const Settings settings_;
+  StartNumber starts_ = 0;  // how many there were
   std::vector<std::unique_ptr<WorkerProxy>> workers_;
 };
 
