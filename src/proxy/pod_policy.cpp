@@ -1,4 +1,6 @@
 // Authorization of a pod's inbound connections, when they open and when policy changes.
+#include <algorithm>
+
 #include "culvert/base/log.hpp"
 #include "proxy/pod_proxy.hpp"
 
@@ -26,20 +28,23 @@ void log_verdict(const Settings& settings, const state::Verdict& verdict,
   }
 }
 
-void warn_missing(const state::Verdict& verdict, const state::Workload& workload) {
-  for (const auto& name : verdict.missing) {
-    log::warn(kLog, "the workload lists a policy that has not arrived: it is not enforced",
-              {log::str("workload", workload.name.view()), log::str("policy", name.view())});
-  }
-}
-
 }  // namespace
+
+// Once for each, as long as it is missing: a line a connection would drown the log.
+void PodProxy::warn_missing(std::vector<Name> missing) {
+  for (const auto& name : missing) {
+    if (std::find(missing_.begin(), missing_.end(), name) != missing_.end()) continue;
+    log::warn(kLog, "the workload lists a policy that has not arrived: it is not enforced",
+              {log::str("workload", info_.name.view()), log::str("policy", name.view())});
+  }
+  missing_ = std::move(missing);
+}
 
 Result<void> PodProxy::authorize(const state::Workload& workload,
                                  const state::ConnectionFacts& facts) {
-  const auto verdict = state::authorize(environment_.store.view(), workload, facts);
+  auto verdict = state::authorize(environment_.store.view(), workload, facts);
   log_verdict(settings(), verdict, facts);
-  warn_missing(verdict, workload);
+  warn_missing(std::move(verdict.missing));
   if (verdict.allowed) return {};
   return fail(Errc::denied, "connection closed due to policy rejection: " + verdict.reason());
 }

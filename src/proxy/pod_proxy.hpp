@@ -118,6 +118,7 @@ class PodProxy final : public hbone::TunnelOwner {
   Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
                                                 std::string_view name, Handler handler);
   void recheck_connections();
+  void warn_missing(std::vector<Name> missing);
   ConnectionInfo describe(const Connection& connection) const;
 
   Environment& environment_;
@@ -138,6 +139,7 @@ class PodProxy final : public hbone::TunnelOwner {
   std::size_t handshakes_ = 0;
   std::unordered_map<IpAddress, std::size_t> handshakes_from_;
   net::OverloadLog overload_log_;
+  std::vector<Name> missing_;      // policies that are listed and unknown, and were warned of
   state::WorkloadPtr baggage_of_;  // whose baggage_ is
   std::string baggage_;
   bool spoof_ = false;

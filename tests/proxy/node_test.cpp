@@ -321,6 +321,19 @@ TEST_F(NodeTest, AFailedStartLeavesItsSuccessorAlone) {
   EXPECT_EQ(connect(target()), 200);
 }
 
+TEST_F(NodeTest, AMissingPolicyIsNamedOnce) {
+  auto cart = workload("cart", kServerIp);
+  cart.authorization_policies = {Name("shop/late")};
+  apply(cart);
+  ASSERT_TRUE(start_pod().has_value());
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(connect(target()), 200);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  const auto first = said.find("shop/late");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("shop/late", first + 1), std::string::npos) << said;
+}
+
 TEST_F(NodeTest, DrainServesWhoIsConnectedAlready) {
   ASSERT_TRUE(start_pod().has_value());
   sides_.push_back(std::make_unique<Side>(worker_));
