@@ -7,8 +7,6 @@
 #include <openssl/err.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <string_view>
 
 namespace culvert::tls {
 namespace {
@@ -117,15 +115,6 @@ ContextPtr make_context(const Certificate& certificate, const TlsOptions& option
 }  // namespace
 
 void ContextFree::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
-
-Result<TlsOptions> with_environment(TlsOptions options) {
-  const char* text = std::getenv("CULVERT_RECORDS");
-  const std::string_view value = text != nullptr ? text : "own";
-  if (value != "own" && value != "openssl")
-    return fail(Errc::invalid, "CULVERT_RECORDS must be own or openssl, not " + std::string(value));
-  options.openssl_records = value == "openssl";
-  return options;
-}
 
 Result<void> check_supported(const TlsOptions& options) {
   ERR_clear_error();

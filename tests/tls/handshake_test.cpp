@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 namespace culvert::tls {
 namespace {
 
@@ -317,15 +315,6 @@ TEST(Context, SaysWhenTheLibraryLacksPostQuantumKeyExchange) {
   const auto client = own_client(ca.issue(kClient), {kServer}, options);
   pump(*client, *server);
   EXPECT_TRUE(client->established && server->established);
-}
-
-TEST(Context, ReadsTheEnvironment) {
-  ::setenv("CULVERT_RECORDS", "openssl", 1);
-  EXPECT_TRUE(with_environment({})->openssl_records);
-  ::setenv("CULVERT_RECORDS", "both", 1);
-  EXPECT_EQ(with_environment({}).error().code, Errc::invalid);
-  ::unsetenv("CULVERT_RECORDS");
-  EXPECT_FALSE(with_environment({})->openssl_records);
 }
 
 }  // namespace

@@ -18,10 +18,6 @@ struct TlsOptions {
   bool openssl_records = false;  // keep OpenSSL's record layer after the handshake
 };
 
-// Reads CULVERT_RECORDS (own or openssl; unset means own) into `options`. Errc::invalid for other
-// values.
-Result<TlsOptions> with_environment(TlsOptions options);
-
 // Checks that the linked crypto library can do what `options` ask; Errc::unsupported names what is
 // missing. For one clear line at start.
 Result<void> check_supported(const TlsOptions& options);
