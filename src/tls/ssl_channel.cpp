@@ -71,10 +71,11 @@ Result<Opened> SslChannel::open(MutableBytes ciphertext, MutableBytes plaintext)
   }
   opened.consumed = ciphertext.size() - bytes_->input.size();
   bytes_->input = {};
-  if (read_ended_ && !failure_) {
-    opened.consumed = ciphertext.size();
-    opened.closed = true;
-  }
+  if (!read_ended_) return opened;
+  // A failure behind good records is told by the next call, and the caller calls while bytes are
+  // left: so one is.
+  opened.closed = !failure_;
+  opened.consumed = failure_ ? std::min(opened.consumed, ciphertext.size() - 1) : ciphertext.size();
   return opened;
 }
 
