@@ -22,35 +22,39 @@ bool fips_active() {
          OSSL_PROVIDER_available(nullptr, "fips") == 1;
 }
 
-AeadBackend automatic() {
-  return !fips_active() && ipsec_mb_available() ? AeadBackend::ipsec_mb : AeadBackend::evp;
+AeadBackend automatic(bool fips) {
+  return !fips && ipsec_mb_available() ? AeadBackend::ipsec_mb : AeadBackend::evp;
 }
 
 AeadBackend in_use() {
   const int value = selected.load(std::memory_order_relaxed);
   if (value >= 0) return static_cast<AeadBackend>(value);
-  const AeadBackend chosen = automatic();
+  const AeadBackend chosen = automatic(fips_active());
   selected.store(static_cast<int>(chosen), std::memory_order_relaxed);
   return chosen;
 }
 
-Result<AeadBackend> from_text(std::string_view value) {
-  if (value == "auto") return automatic();
+}  // namespace
+
+Result<AeadBackend> choose_aead(std::string_view value, bool fips) {
+  if (value == "auto") return automatic(fips);
   if (value == "evp") return AeadBackend::evp;
   if (value != "ipsec-mb")
     return fail(Errc::invalid,
                 "CULVERT_AEAD must be auto, ipsec-mb or evp, not " + std::string(value));
+  if (fips)
+    return fail(Errc::unsupported,
+                "CULVERT_AEAD=ipsec-mb: OpenSSL's FIPS provider is active, and that library is not "
+                "validated; unset CULVERT_AEAD");
   if (!ipsec_mb_available())
     return fail(Errc::unsupported,
                 "CULVERT_AEAD=ipsec-mb: not in this build, or the processor lacks AES-NI");
   return AeadBackend::ipsec_mb;
 }
 
-}  // namespace
-
 Result<AeadBackend> select_aead() {
   const char* text = std::getenv("CULVERT_AEAD");
-  auto chosen = from_text(text != nullptr ? text : "auto");
+  auto chosen = choose_aead(text != nullptr ? text : "auto", fips_active());
   if (chosen) selected.store(static_cast<int>(*chosen), std::memory_order_relaxed);
   return chosen;
 }

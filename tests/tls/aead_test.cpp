@@ -1,6 +1,7 @@
 #include "culvert/tls/aead.hpp"
 
 #include "culvert/base/random.hpp"
+#include "tls/aead_backend.hpp"
 #include "tls/hex.hpp"
 
 #include <gtest/gtest.h>
@@ -119,6 +120,17 @@ TEST(Aead, BackEndsMakeTheSameBytes) {
 TEST(Aead, RefusesKeysOfAWrongSize) {
   const std::vector<std::uint8_t> key(24);
   EXPECT_FALSE(make_aead(AeadBackend::evp, key).has_value());
+}
+
+// Only OpenSSL's provider is validated: whoever asks for another one is told, and auto does not.
+TEST(Aead, StaysInOpensslUnderFips) {
+  EXPECT_EQ(*choose_aead("auto", true), AeadBackend::evp);
+  EXPECT_EQ(*choose_aead("evp", true), AeadBackend::evp);
+  const auto forced = choose_aead("ipsec-mb", true);
+  ASSERT_TRUE(forced.has_error());
+  EXPECT_EQ(forced.error().code, Errc::unsupported);
+  EXPECT_NE(forced.error().detail.find("FIPS"), std::string::npos) << forced.error().detail;
+  EXPECT_EQ(choose_aead("rot13", true).error().code, Errc::invalid);
 }
 
 TEST(Aead, IsSelectedByTheEnvironment) {

@@ -45,7 +45,8 @@ enum class AeadBackend : std::uint8_t { evp, ipsec_mb };
 // Selects the back end of the process from CULVERT_AEAD (auto, ipsec-mb, evp; unset means auto):
 // auto takes ipsec-mb where library and processor have it, unless OpenSSL's FIPS provider is
 // active. Call once, at start, before threads; without the call it happens at first use and falls
-// back to auto. Errc::invalid for another value, Errc::unsupported for ipsec-mb where it cannot be.
+// back to auto. Errc::invalid for another value, Errc::unsupported for ipsec-mb where it cannot be
+// and under FIPS.
 Result<AeadBackend> select_aead();
 // The one in use: "ipsec-mb (VAES AVX512)" or "evp (OpenSSL 3.0.17)", for logs and benchmarks.
 std::string_view aead_name();
