@@ -17,7 +17,7 @@ using X509Shared = std::shared_ptr<X509>;
 X509Shared parse_one(std::string_view block) {
   const BioPtr bio(BIO_new_mem_buf(block.data(), static_cast<int>(block.size())));
   if (!bio) return nullptr;
-  X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr);
+  X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, no_pass_phrase, nullptr);
   return {certificate, [](X509* x) { X509_free(x); }};
 }
 

@@ -30,4 +30,6 @@ std::string bio_text(BIO* bio) {
   return length > 0 ? std::string(data, static_cast<std::size_t>(length)) : std::string();
 }
 
+int no_pass_phrase(char*, int, int, void*) { return -1; }
+
 }  // namespace culvert::tls

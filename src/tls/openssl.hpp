@@ -41,4 +41,7 @@ Error crypto_error(std::string_view what, Errc code = Errc::tls);
 // What was written to a memory BIO.
 std::string bio_text(BIO* bio);
 
+// For every PEM_read_*: without it, OpenSSL asks the terminal about an encrypted text, and waits.
+int no_pass_phrase(char*, int, int, void*);
+
 }  // namespace culvert::tls

@@ -13,9 +13,6 @@ std::shared_ptr<EVP_PKEY> own(EVP_PKEY* key) {
   return {key, [](EVP_PKEY* k) { EVP_PKEY_free(k); }};
 }
 
-// OpenSSL asks the terminal for a pass phrase unless told not to.
-int no_pass_phrase(char*, int, int, void*) { return -1; }
-
 }  // namespace
 
 Result<PrivateKey> PrivateKey::generate() {

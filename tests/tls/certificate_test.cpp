@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <openssl/pem.h>
+#include <openssl/ui.h>
 #include <openssl/x509v3.h>
 
 #include <regex>
@@ -64,6 +65,29 @@ TEST(Certificate, RefusesWhatACaMustNotAnswer) {
     EXPECT_NE(made.error().detail.find(c.text), std::string::npos) << made.error().detail;
   }
   EXPECT_EQ(PrivateKey::from_pem("nonsense").error().code, Errc::invalid);
+}
+
+// Told to ask for a pass phrase, OpenSSL asks its user interface, which is the terminal.
+int questions = 0;
+TEST(Certificate, AsksNobodyForAPassPhrase) {
+  UI_METHOD* const interface = UI_create_method("test");
+  UI_method_set_opener(interface, [](UI*) {
+    ++questions;
+    return 0;
+  });
+  const UI_METHOD* const before = UI_get_default_method();
+  UI_set_default_method(interface);
+  TestCa ca;
+  const auto pem = ca.issue_pem(kId);
+  std::string encrypted = pem.chain[0];
+  encrypted.insert(encrypted.find('\n') + 1,
+                   "Proc-Type: 4,ENCRYPTED\n"
+                   "DEK-Info: AES-256-CBC,000102030405060708090A0B0C0D0E0F\n\n");
+  EXPECT_EQ(load({encrypted, ca.root_pem()}, pem.key).error().code, Errc::invalid);
+  EXPECT_EQ(load({pem.chain[0], encrypted}, pem.key).error().code, Errc::invalid);
+  UI_set_default_method(before);
+  UI_destroy_method(interface);
+  EXPECT_EQ(questions, 0);
 }
 
 TEST(Certificate, MustBeForTheIdentityThatWasAskedFor) {
