@@ -66,9 +66,9 @@ Result<Identity> leaf_identity(X509* leaf, const std::optional<Identity>& expect
   if (uris.empty()) return fail(Errc::identity, "certificate has no URI name");
   if (expected && uris.front() != expected->uri())
     return fail(Errc::identity,
-                "certificate is for " + uris.front() + ", not for " + expected->uri());
+                "certificate is for " + shown(uris.front()) + ", not for " + expected->uri());
   auto identity = Identity::parse(uris.front());
-  if (!identity) return fail(Errc::identity, "certificate is for " + uris.front());
+  if (!identity) return fail(Errc::identity, "certificate is for " + shown(uris.front()));
   return *identity;
 }
 

@@ -25,6 +25,9 @@ constexpr const char* kPqcGroup = "X25519MLKEM768";
 constexpr const char* kSignatures =
     "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:"
     "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512";
+// The longest chain that is read, bytes. Nobody has been verified yet when it arrives: a chain of
+// the mesh takes 2 to 10 KB, OpenSSL would take 100.
+constexpr long kMaxChain = 32 << 10;
 constexpr unsigned char kAlpn[] = {2, 'h', '2'};
 
 bool set_groups(SSL_CTX* context, const TlsOptions& options) {
@@ -53,6 +56,7 @@ void set_behaviour(SSL_CTX* context) {
                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_max_cert_list(context, kMaxChain);
   SSL_CTX_set_quiet_shutdown(context, 1);
   SSL_CTX_set_read_ahead(context, 0);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

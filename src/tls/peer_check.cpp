@@ -29,8 +29,8 @@ CertificateId certificate_id(X509* certificate) {
 std::string listed(const std::vector<Identity>& ids) {
   static constexpr std::size_t kShown = 4;  // a certificate has room for hundreds
   if (ids.empty()) return "none";
-  std::string text = ids.front().uri();
-  for (std::size_t i = 1; i < std::min(ids.size(), kShown); ++i) text += ", " + ids[i].uri();
+  std::string text = shown(ids.front().uri());
+  for (std::size_t i = 1; i < std::min(ids.size(), kShown); ++i) text += ", " + shown(ids[i].uri());
   return ids.size() > kShown ? text + ", ..." : text;
 }
 
@@ -56,7 +56,7 @@ int refuse_path(X509_STORE_CTX* store, PeerCheck& check) {
       "peer certificate not accepted: " + std::string(X509_verify_cert_error_string(error));
   if (X509* at = X509_STORE_CTX_get_current_cert(store)) {
     const auto uris = uri_sans(at);
-    if (!uris.empty()) check.failure += " (" + uris.front() + ")";
+    if (!uris.empty()) check.failure += " (" + shown(uris.front()) + ")";
   }
   return 0;
 }

@@ -19,6 +19,12 @@ std::vector<std::string> uri_sans(const x509_st* certificate) {
   return uris;
 }
 
+std::string shown(std::string_view uri) {
+  static constexpr std::size_t kShown = 256;
+  if (uri.size() <= kShown) return std::string(uri);
+  return std::string(uri.substr(0, kShown - 3)) + "...";
+}
+
 std::vector<Identity> spiffe_ids(const x509_st* certificate) {
   std::vector<Identity> ids;
   for (const std::string& uri : uri_sans(certificate))

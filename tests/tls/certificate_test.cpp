@@ -94,6 +94,11 @@ TEST(Certificate, MustBeForTheIdentityThatWasAskedFor) {
   TestCa ca;
   const auto pem = ca.issue_pem(kId);
   EXPECT_EQ(load(pem.chain, pem.key, kOther).error().code, Errc::identity);
+  LeafOptions endless;
+  endless.uris = {"spiffe://" + std::string(50000, 'x')};
+  const auto long_pem = ca.issue_pem(kId, endless);
+  EXPECT_LT(load(long_pem.chain, long_pem.key).error().detail.size(), 1024u);
+  EXPECT_LT(load(long_pem.chain, long_pem.key, std::nullopt).error().detail.size(), 1024u);
   EXPECT_TRUE(load(pem.chain, pem.key, std::nullopt).has_value());
   LeafOptions web;
   web.uris = {"https://example.org/", kId.uri()};

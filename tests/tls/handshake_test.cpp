@@ -128,6 +128,7 @@ TEST_P(RefusalTest, NamesReasonAndAlert) {
   const auto& refused_by = p.bad_client ? static_cast<Endpoint&>(*server) : *client;
   const auto& refused = p.bad_client ? static_cast<Endpoint&>(*client) : *server;
   EXPECT_NE(refused_by.error.find(p.reason), std::string::npos) << refused_by.error;
+  EXPECT_LT(refused_by.error.size(), 1024u) << "whatever the peer put into its certificate";
   EXPECT_EQ(refused.error, std::string("peer sent alert ") + p.alert);
   EXPECT_FALSE(refused_by.established);
 }
@@ -141,6 +142,12 @@ LeafOptions dates(int from, int to) {
 LeafOptions usage(const char* text) {
   LeafOptions options;
   options.usage = text;
+  return options;
+}
+
+LeafOptions uri_of(std::size_t size) {
+  LeafOptions options;
+  options.uris = {"spiffe://" + std::string(size, 'x') + "/ns/shop/sa/cart"};
   return options;
 }
 
@@ -168,6 +175,18 @@ INSTANTIATE_TEST_SUITE_P(
                               true,
                               "unable to get local issuer",
                               "unknown_ca (48)"},
+                      Refusal{"LongNameOfAForeignClient", true, kClient, uri_of(20000), true,
+                              "unable to get local issuer", "unknown_ca (48)"},
+                      Refusal{"LongNameOfAForeignServer", false, kServer, uri_of(20000), true,
+                              "unable to get local issuer", "unknown_ca (48)"},
+                      Refusal{"LongNameOfAKnownClient", true, kClient, uri_of(20000), false,
+                              "not of trust domain", "handshake_failure (40)"},
+                      Refusal{"LongNameOfAKnownServer", false, kServer, uri_of(20000), false,
+                              "not among those expected", "handshake_failure (40)"},
+                      Refusal{"HugeClientCertificate", true, kClient, uri_of(90000), true,
+                              "excessive message size", "illegal_parameter (47)"},
+                      Refusal{"HugeServerCertificate", false, kServer, uri_of(90000), true,
+                              "excessive message size", "illegal_parameter (47)"},
                       Refusal{"ServerUsageOfClient", true, kClient, usage("serverAuth"), false,
                               "certificate purpose", "unsupported_certificate (43)"},
                       Refusal{"ClientUsageOfServer", false, kServer, usage("clientAuth"), false,
