@@ -17,6 +17,8 @@ namespace {
 const log::Target kLog("app");
 // How long connections get to end once they have been cut.
 constexpr auto kCutGrace = std::chrono::seconds(2);
+// How long whoever interrupts a second time waits for a slow reader of the log.
+constexpr auto kHurriedLog = std::chrono::milliseconds(200);
 // After the first synchronization: pods have been handed over and certificates fetched by then.
 constexpr auto kStartUp = std::chrono::seconds(1);
 }  // namespace
@@ -149,7 +151,7 @@ void Daemon::await_signal() {
 void Daemon::on_signal(int number) {
   if (draining_ && number == SIGINT) {
     log::warn(kLog, "interrupted again: ending at once");
-    log::stop();
+    log::stop(kHurriedLog);
     std::_Exit(0);
   }
   begin_drain(number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -192,6 +194,8 @@ void Daemon::on_deadline() {
 
 void Daemon::run() {
   io_.run();
+  // Nobody handles it from here on: an impatient operator's Ctrl-C ends the process by itself.
+  signals_.remove(SIGINT);
   log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
 }
 

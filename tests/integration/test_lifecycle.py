@@ -1,5 +1,6 @@
 """Start, stop, restart, outage, enrolment: each test has a mesh of its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -250,6 +251,43 @@ class Drain(OwnMesh):
         self.assertEqual(self.node_a.daemon.wait(10), 0)
 
     def test_second_interrupt_ends_at_once(self):
+        self.open()
+        self.node_a.daemon.signal(signal.SIGINT)
+        time.sleep(0.3)
+        begin = time.monotonic()
+        self.node_a.daemon.signal(signal.SIGINT)
+        self.node_a.daemon.wait(10)
+        self.assertLess(time.monotonic() - begin, 1.5)
+
+
+class StalledLogReader(OwnMesh):
+    """What reads the daemon's output has stopped: the pipe is full from the start."""
+
+    def prepare(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writer, bytes(4096)):
+                pass
+        os.set_blocking(writer, True)
+        self.pipe = writer
+
+    def restart(self):
+        self.node_a.daemon.stop()
+        self.node_a.start_daemon(output=self.pipe)
+        self.works()
+
+    def test_stalled_log_reader_does_not_hold_up_the_end(self):
+        self.restart()
+        begin = time.monotonic()
+        self.node_a.daemon.signal(signal.SIGTERM)
+        self.assertEqual(self.node_a.daemon.wait(10), 0)
+        self.assertLess(time.monotonic() - begin, 4)
+
+    def test_stalled_log_reader_and_second_interrupt(self):
+        self.restart()
         self.open()
         self.node_a.daemon.signal(signal.SIGINT)
         time.sleep(0.3)

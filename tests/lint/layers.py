@@ -33,7 +33,6 @@ ONLY_IN = {
     r"nftables/": {"host"},
     r"boost/asio": {"net", "tls", "hbone", "control", "proxy", "admin", "app", "host", "authority",
                     "cli"},
-    r"spdlog/": {"base"},
 }
 
 

@@ -1,10 +1,11 @@
-// The logging front: targets with a level each, structured fields, two output formats. The writer
-// behind it (spdlog's asynchronous queue) is private to log.cpp.
+// The logging front: targets with a level each, structured fields, two output formats. Behind it is
+// one thread that writes, so that no caller ever waits for the reader of the log.
 #pragma once
 
 #include "culvert/base/result.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -54,9 +55,10 @@ inline Field num(std::string_view key, std::int64_t value) {
   return {key, {}, value, Field::Kind::number};
 }
 
-// Writes one line if `target` is enabled for `level`. Never blocks on a slow reader: lines are
-// dropped oldest first, and counted. Control characters in values are escaped, so that no peer can
-// forge a line.
+// Writes one line if `target` is enabled for `level`. Never blocks on a slow reader: 8 MiB of lines
+// may wait for it (more than 10,000 of the access log), then the oldest are dropped and counted,
+// and a line in their place says how many. Control characters in values are escaped, so that no
+// peer can forge a line.
 void write(Level level, const Target& target, std::string_view message,
            std::span<const Field> fields);
 inline void write(Level level, const Target& target, std::string_view message,
@@ -81,11 +83,13 @@ inline void debug(const Target& t, std::string_view m, std::initializer_list<Fie
 enum class Format : std::uint8_t { plain, json };
 
 // Starts the writer on stdout (or on `fd`, for tests). Before this, lines go to stderr,
-// synchronously. Call once, from main, before threads exist.
+// synchronously. Call once, from main, before threads exist. `fd` must stay open until stop(), and
+// for ever where stop() gave up.
 void start(Format format, int fd = 1);
-// Writes what is queued and stops the writer thread. After this, lines go to stderr.
-void stop();
-// How many lines were dropped because the reader was too slow.
+// Writes what is queued and stops the writer thread; waits at most this long for the reader, then
+// drops what is left. After this, lines go to stderr.
+void stop(std::chrono::milliseconds most = std::chrono::seconds(1));
+// How many lines were dropped because the reader was too slow. Any thread.
 std::uint64_t dropped();
 
 // Replaces the filter: comma list of `level` or `target=level`, longest target prefix wins

@@ -78,10 +78,11 @@ class Node:
             "NETWORK": "", **self.mesh.env, **self.env,
         }
 
-    def start_daemon(self, wait=True, program=None):
+    def start_daemon(self, wait=True, program=None, output=None):
         program = program or self.program or self.mesh.culvert
         self.daemon = Process(f"{self.name} daemon", [program, "proxy", "ztunnel"],
-                              self.log + ".log", env=self.environment(), netns=self.ns)
+                              self.log + ".log", env=self.environment(), netns=self.ns,
+                              output=output)
         if wait:
             self.wait_ready()
         return self.daemon

@@ -28,14 +28,16 @@ def wait_for(condition, what, seconds=15, pause=0.02):
 
 
 class Process:
-    def __init__(self, name, command, log, env=None, netns=None):
+    """`output`: a descriptor that gets what the program writes, instead of the log file."""
+
+    def __init__(self, name, command, log, env=None, netns=None, output=None):
         self.name, self.log_path = name, log
         self._offset = os.path.getsize(log) if os.path.exists(log) else 0
         full = netns.command(*command) if netns else list(map(str, command))
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(  # pylint: disable=consider-using-with
-                full, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=die_with_parent,
-                env={**_clean_environment(), **(env or {})}, cwd="/")
+                full, stdin=subprocess.DEVNULL, stdout=output or out, stderr=output or out,
+                preexec_fn=die_with_parent, env={**_clean_environment(), **(env or {})}, cwd="/")
 
     @property
     def pid(self):
