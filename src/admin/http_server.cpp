@@ -99,13 +99,18 @@ Result<void> HttpServer::listen(const tcp::endpoint& endpoint, bool dual_stack) 
     if (!ec) return {};
   }
   acceptors_.pop_back();
-  const auto where = std::to_string(endpoint.port());
+  auto what = name_ + " server: cannot listen on port " + std::to_string(endpoint.port()) + ": " +
+              ec.message();
+  if (ec == asio::error::address_in_use)
+    what +=
+        ": another program has it, end that one first; to run two daemons side by side, give "
+        "each a network namespace of its own";
   return fail(ec == asio::error::access_denied ? Errc::permission
               : ec == asio::error::address_family_not_supported ||
                       ec == asio::error::host_not_found || ec.value() == EADDRNOTAVAIL
                   ? Errc::unsupported
                   : Errc::io,
-              name_ + " server: cannot listen on port " + where + ": " + ec.message());
+              std::move(what));
 }
 
 Result<void> HttpServer::bind(bool loopback, bool ipv6, std::uint16_t port) {

@@ -192,6 +192,7 @@ TEST_F(ServerTest, ATakenPortIsNamed) {
                                        std::to_string(options.stats_port)),
             std::string::npos)
       << second.error().detail;
+  EXPECT_NE(second.error().detail.find("network namespace of its own"), std::string::npos);
 }
 
 }  // namespace
