@@ -41,6 +41,8 @@ constexpr std::uint32_t kHeadLimit = 8 * 1024;
 constexpr std::uint64_t kBodyLimit = 64 * 1024;
 // Enough for every scraper and operator of a node; a flood cannot take all descriptors.
 constexpr std::size_t kMostConnections = 256;
+// One large dump and many pages of metrics. A reply may exceed it: the bound is looked at before.
+constexpr std::size_t kMostUnsent = std::size_t{128} << 20;
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
 std::string view_string(beast::string_view text) { return {text.data(), text.size()}; }
@@ -154,7 +156,7 @@ HttpServer::Async<void> HttpServer::accept_loop(Acceptor& acceptor) {
       co_await pause.async_wait(as_result);
       continue;
     }
-    if (sessions_.size() >= kMostConnections) continue;  // closes it
+    if (sessions_.size() >= kMostConnections) make_room_for_connection();
     const auto session = sessions_.emplace(sessions_.end(), std::move(socket));
     asio::co_spawn(io_.get_executor(), serve(session), asio::detached);
   }
@@ -162,46 +164,83 @@ HttpServer::Async<void> HttpServer::accept_loop(Acceptor& acceptor) {
 
 HttpServer::Async<void> HttpServer::serve(SessionIterator session) {
   beast::flat_buffer buffer(kHeadLimit + kBodyLimit);
-  while (co_await serve_one(*session, buffer)) {
+  while (co_await serve_one(session, buffer)) {
   }
   boost::system::error_code ignored;
   session->stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
   sessions_.erase(session);
 }
 
+// Ends the connection that has been idle for longest; while all are busy, the oldest.
+void HttpServer::make_room_for_connection() {
+  Session* oldest = nullptr;
+  for (Session& session : sessions_) {
+    if (session.cut) continue;
+    if (!session.busy) return cut(session);
+    if (oldest == nullptr) oldest = &session;
+  }
+  if (oldest != nullptr) cut(*oldest);
+}
+
+// Ends replies that have not been read, the oldest first, until another may be made.
+void HttpServer::make_room_for_reply() {
+  for (Session& session : sessions_) {
+    if (unsent_ < kMostUnsent) return;
+    if (session.unsent == 0) continue;
+    log::info(
+        target, "a reply was not read: cut, to make room for others",
+        {log::str("server", name_), log::num("bytes", static_cast<std::int64_t>(session.unsent))});
+    cut(session);
+  }
+}
+
+void HttpServer::cut(Session& session) {
+  session.cut = true;
+  session.stream.close();
+  written(session);
+}
+
+void HttpServer::written(Session& session) { unsent_ -= std::exchange(session.unsent, 0); }
+
 // Writes one reply; false when the client did not take it.
-HttpServer::Async<bool> HttpServer::write(Session& session, Message message) {
+HttpServer::Async<bool> HttpServer::write(SessionIterator session, Message message) {
   http::response_serializer<http::string_body> serializer(message);
-  session.stream.expires_after(kWriteTimeout);
-  auto [ec, size] = co_await http::async_write(session.stream, serializer, as_result);
+  sessions_.splice(sessions_.end(), sessions_, session);
+  session->unsent = message.body().size();
+  unsent_ += session->unsent;
+  session->stream.expires_after(kWriteTimeout);
+  auto [ec, size] = co_await http::async_write(session->stream, serializer, as_result);
+  written(*session);
   co_return !ec;
 }
 
 // One request and its reply. False when the connection is to be closed.
-HttpServer::Async<bool> HttpServer::serve_one(Session& session, beast::flat_buffer& buffer) {
+HttpServer::Async<bool> HttpServer::serve_one(SessionIterator session, beast::flat_buffer& buffer) {
   http::request_parser<http::string_body> parser;
   parser.header_limit(kHeadLimit);
   parser.body_limit(kBodyLimit);
-  session.stream.expires_after(kReadTimeout);
-  auto [ec, size] = co_await http::async_read_header(session.stream, buffer, parser, as_result);
+  session->stream.expires_after(kReadTimeout);
+  auto [ec, size] = co_await http::async_read_header(session->stream, buffer, parser, as_result);
   if (!ec) {
-    session.busy = true;
-    session.stream.expires_after(kReadTimeout);
+    session->busy = true;
+    session->stream.expires_after(kReadTimeout);
     auto [body_ec, body_size] =
-        co_await http::async_read(session.stream, buffer, parser, as_result);
+        co_await http::async_read(session->stream, buffer, parser, as_result);
     ec = body_ec;
   }
   const auto& request = parser.get();
   HttpReply reply;
   reply.status = ec ? status_of(ec) : 200;
-  if (reply.status == 0) co_return false;
+  if (reply.status == 0 || session->cut) co_return false;
   const bool keep_alive = !ec && request.keep_alive() && !draining_;
+  make_room_for_reply();
   if (!ec) reply = handler_(to_request(request));
   auto message = to_message(std::move(reply), request.version(), keep_alive,
                             request.method() == http::verb::head);
-  const bool written = co_await write(session, std::move(message));
-  session.busy = false;
-  co_return written&& keep_alive && !draining_;
+  const bool whole = co_await write(session, std::move(message));
+  session->busy = false;
+  const bool another = whole && keep_alive && !draining_;
+  co_return another;
 }
 
 }  // namespace culvert::admin

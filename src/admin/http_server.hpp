@@ -1,5 +1,7 @@
 // A small HTTP/1.1 server: one or two listening sockets, one handler. Bounded in every direction a
-// peer can push: time for a head, size of head and body, number of connections.
+// peer can push: time for a head, size of head and body, number of connections, bytes of replies
+// that are not read. Where a bound is reached, the oldest connection gives way to the newest:
+// whoever fills it up cannot keep others out.
 #pragma once
 
 #include "admin/http.hpp"
@@ -53,22 +55,29 @@ class HttpServer {
     explicit Session(boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor> socket)
         : stream(std::move(socket)) {}
     Stream stream;
-    bool busy = false;  // between the end of a request's head and the end of its reply
+    bool busy = false;       // between the end of a request's head and the end of its reply
+    bool cut = false;        // closed to make room; its coroutine ends at its next turn
+    std::size_t unsent = 0;  // size of the reply that is being written, its part of unsent_
   };
   using SessionIterator = std::list<Session>::iterator;
 
   Result<void> listen(const boost::asio::ip::tcp::endpoint& endpoint, bool dual_stack);
   Async<void> accept_loop(Acceptor& acceptor);
   Async<void> serve(SessionIterator session);
-  Async<bool> write(Session& session, Message message);
-  Async<bool> serve_one(Session& session, boost::beast::flat_buffer& buffer);
+  Async<bool> write(SessionIterator session, Message message);
+  Async<bool> serve_one(SessionIterator session, boost::beast::flat_buffer& buffer);
+  void make_room_for_connection();
+  void make_room_for_reply();
+  void cut(Session& session);
+  void written(Session& session);
 
   boost::asio::io_context& io_;
   const std::string name_;
   const HttpHandler handler_;
   std::uint16_t port_ = 0;
   std::list<Acceptor> acceptors_;  // stable addresses: coroutines hold references
-  std::list<Session> sessions_;
+  std::list<Session> sessions_;    // by the time of their last reply or, without one, of arrival
+  std::size_t unsent_ = 0;         // bytes of replies that are being written
   bool draining_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace culvert::admin {
 namespace {
@@ -157,6 +158,43 @@ TEST_F(ServerTest, AHeadThatDoesNotComeEndsTheConnection) {
 TEST_F(ServerTest, ALargeDumpArrivesWhole) {
   dump.assign(20 << 20, 'x');
   EXPECT_EQ(body(get(server->admin_port(), "/config_dump")).size(), dump.size());
+}
+
+// As many as there may be, and they never say a word: a probe must get in all the same, and at
+// once.
+TEST_F(ServerTest, SilentConnectionsKeepNobodyOut) {
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 256; ++i) silent.push_back(dial("127.0.0.1", server->readiness_port()));
+  const auto reply = get(server->readiness_port(), "/healthz/ready");
+  EXPECT_EQ(reply.rfind("HTTP/1.1 500 ", 0), 0U) << reply;
+}
+
+TEST_F(ServerTest, SilentConnectionsCutNoReply) {
+  dump.assign(20 << 20, 'x');
+  const auto reader = dial("127.0.0.1", server->admin_port());
+  send_text(reader, "GET /config_dump HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  read_until(reader, "\r\n\r\n");
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 300; ++i) silent.push_back(dial("127.0.0.1", server->admin_port()));
+  EXPECT_EQ(get(server->admin_port(), "/nothing").rfind("HTTP/1.1 404 ", 0), 0U);
+  EXPECT_EQ(read_all(reader).size(), dump.size());
+}
+
+// Clients that ask and never read hold a bounded amount of memory; the newest is served.
+TEST_F(ServerTest, UnreadRepliesAreBounded) {
+  dump.assign(10 << 20, 'x');
+  std::vector<UniqueFd> readers;
+  for (int i = 0; i < 40; ++i) {
+    readers.push_back(dial("127.0.0.1", server->admin_port()));
+    send_text(readers.back(), "GET /config_dump HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    ASSERT_NE(read_until(readers.back(), "\r\n\r\n").find("200 OK"), std::string::npos);
+  }
+  EXPECT_EQ(read_all(readers.back()).size(), dump.size());
+  readers.pop_back();
+  int whole = 0;
+  for (const auto& reader : readers) whole += read_all(reader).size() == dump.size() ? 1 : 0;
+  EXPECT_LE(whole, 13);
+  EXPECT_GE(whole, 10);
 }
 
 TEST_F(ServerTest, StoppingClosesWhatIsIdle) {
