@@ -197,6 +197,7 @@ void Daemon::run() {
   // Nobody handles it from here on: an impatient operator's Ctrl-C ends the process by itself.
   signals_.remove(SIGINT);
   log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
+  admin_->stop();  // requests under way are answered; its hooks still find everything
 }
 
 std::string Daemon::config_dump() {

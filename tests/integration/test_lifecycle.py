@@ -250,6 +250,27 @@ class Drain(OwnMesh):
                          (200, "shutdown now\n"))
         self.assertEqual(self.node_a.daemon.wait(10), 0)
 
+    def test_dump_under_way_is_finished(self):
+        """A reader that has the head of a large dump when the daemon ends gets all of it."""
+        self.mesh.padding = [{"name": f"padding-{i}", "namespace": "demo", "workloadIps": [],
+                              "services": {}, "uid": f"padding-{i}", "workloadName": "x" * 4000}
+                             for i in range(2500)]
+        self.mesh.write_config()
+        wait_for(lambda: self.node_a.metric("istio_xds_message_bytes_total") > 10_000_000,
+                 "the padding to arrive", 60)
+        s = self.node_a.ns.connect(("127.0.0.1", ADMIN), 20)
+        self.addCleanup(s.close)
+        s.sendall(b"GET /config_dump HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = s.recv(1 << 16)
+        self.node_a.daemon.signal(signal.SIGTERM)
+        self.node_a.daemon.wait_line("drained")
+        time.sleep(0.2)
+        data += traffic.receive_all(s)
+        self.assertEqual(self.node_a.daemon.wait(10), 0)
+        head, _, body = data.partition(b"\r\n\r\n")
+        self.assertGreater(len(body), 10_000_000)
+        self.assertIn(f"content-length: {len(body)}\r\n".encode(), head.lower() + b"\r\n")
+
     def test_second_interrupt_ends_at_once(self):
         self.open()
         self.node_a.daemon.signal(signal.SIGINT)

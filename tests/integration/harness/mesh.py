@@ -162,6 +162,7 @@ class Mesh:
         self.control_ns = self.fabric.attach("control", CONTROL)
         self.control = None
         self.services, self.policies = [], []
+        self.padding = []  # records of workloads that nobody runs
         self.nodes = [Node(self, n, FIRST_NODE + i) for i, n in enumerate(nodes)]
         self.pods = {}
 
@@ -199,7 +200,7 @@ class Mesh:
             pod.policies.append(f"{namespace}/{name}")
 
     def document(self):
-        return {"workloads": [p.record() for p in self.pods.values()],
+        return {"workloads": [p.record() for p in self.pods.values()] + self.padding,
                 "services": self.services, "policies": self.policies}
 
     def write_config(self):
