@@ -36,8 +36,10 @@ Daemon::~Daemon() {
 }
 
 Result<void> Daemon::start() {
-  readiness_.open(admin::Readiness::kState);
-  readiness_.open(admin::Readiness::kPods);
+  for (const auto task :
+       {admin::Readiness::kState, admin::Readiness::kProxy, admin::Readiness::kPods}) {
+    readiness_.open(task);
+  }
   await_signal();
   auto ca = control::CaClient::make(io_, ca_options(options_));
   if (!ca) return ca.error().with("CA_ADDRESS");
@@ -122,6 +124,7 @@ Result<void> Daemon::start_control_plane() {
 // No pod is served before the mesh and its policies are known.
 void Daemon::on_synced() {
   readiness_.complete(admin::Readiness::kState);
+  readiness_.complete(admin::Readiness::kProxy);
   log::info(kLog, "the mesh is known");
   settled_.expires_after(kStartUp);
   settled_.async_wait([](const boost::system::error_code& error) {

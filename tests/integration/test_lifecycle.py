@@ -199,6 +199,16 @@ class Outage(OwnMesh):
                 return True
         wait_for(denied, "the policy made while the connection was down", 30, 0.2)
 
+    def test_not_ready_before_the_mesh_is_known(self):
+        self.node_a.daemon.stop()
+        self.mesh.control.stop()
+        self.node_a.start_daemon(wait=False)
+        wait_for(lambda: self.node_a.readiness()[0] == 500, "an answer", 10)
+        self.assertEqual(self.node_a.readiness()[1],
+                         "not ready, pending: proxy, state manager, workload proxy manager\n")
+        self.mesh.start_control()
+        self.node_a.wait_ready()
+
     def test_killed_control_plane(self):
         self.mesh.control.kill()
         self.works()

@@ -14,7 +14,7 @@ class Readiness {
  public:
   // The names that operators know.
   static constexpr std::string_view kState = "state manager";  // first xDS synchronization
-  static constexpr std::string_view kProxy = "proxy";
+  static constexpr std::string_view kProxy = "proxy";          // data threads run, pods may come
   static constexpr std::string_view kPods = "workload proxy manager";  // ZDS, and no pending pod
 
   // Makes `task` pending: at start, or again later.
