@@ -47,7 +47,7 @@ Result<void> prepare(const app::Options& options) {
   tls.pqc_only = options.pqc_only;
   if (auto supported = tls::check_supported(tls); !supported) return supported.error();
   log::info(kLog, app::version_line(app::build_info(options.istio_version)));
-  log::info(kLog, "configuration:\n" + app::describe(options));
+  for (const auto& line : app::describe(options)) log::info(kLog, "configuration: " + line);
   for (const auto& warning : app::warnings(options)) log::warn(kLog, warning);
   app::protect_memory();
   app::raise_descriptor_limit();

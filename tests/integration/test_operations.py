@@ -127,6 +127,12 @@ class Endpoints(MeshTest):
         inbound = wait_for(lambda: connection(self.node_b, "server", "inbound"), "the inbound one")
         self.assertIn(f"{self.server.v4}:8080", [c["actualDst"] for c in inbound])
 
+    def test_configuration_is_logged_a_key_a_line(self):
+        lines = self.node_a.daemon.lines("configuration: ")
+        for key in ("clusterId: \"Kubernetes\"", "localNode: \"node-a\"", "packetMark: 1337"):
+            self.assertTrue([x for x in lines if x.endswith(f"\tconfiguration: {key}")], lines)
+        self.assertFalse([x for x in lines if "\\n" in x])
+
     def test_no_private_key_leaves(self):
         for node in self.mesh.nodes:
             status, text = node.http(ADMIN, "/config_dump")

@@ -140,8 +140,8 @@ Result<Options> parse_options(const Environment& environment,
 // What an operator should know about `options` though it stops nothing; one line each.
 std::vector<std::string> warnings(const Options& options);
 
-// The settings as lines "key: value", for the log at start. No secrets.
-std::string describe(const Options& options);
+// The settings as lines "key: value" of YAML, for the log at start. No secrets.
+std::vector<std::string> describe(const Options& options);
 
 // The settings for the config dump: JSON text indented by two spaces. No secrets.
 std::string to_json(const Options& options);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
+#include <vector>
 
 namespace culvert::app {
 
@@ -136,12 +137,12 @@ std::string to_json(const Options& options) {
   return document(options).dump(2, ' ', false, kReplace);
 }
 
-std::string describe(const Options& options) {
-  std::string out;
+std::vector<std::string> describe(const Options& options) {
+  std::vector<std::string> lines;
   const json all = document(options);  // items() refers to it
   for (const auto& [key, value] : all.items())
-    out.append(key).append(": ").append(value.dump(-1, ' ', false, kReplace)).append("\n");
-  return out;
+    lines.push_back(key + ": " + value.dump(-1, ' ', false, kReplace));
+  return lines;
 }
 
 }  // namespace culvert::app

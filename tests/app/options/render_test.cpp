@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -74,7 +75,8 @@ TEST(Render, SecretsAppearNowhere) {
                                     {"CA_HEADER_authorization", "hunter2"}});
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(to_json(*options).find("hunter2"), std::string::npos);
-  EXPECT_EQ(describe(*options).find("hunter2"), std::string::npos);
+  for (const auto& line : describe(*options))
+    EXPECT_EQ(line.find("hunter2"), std::string::npos) << line;
   EXPECT_NE(to_json(*options).find("authorization"), std::string::npos);
 }
 
@@ -89,9 +91,11 @@ TEST(Render, BytesThatAreNotTextDoNotThrow) {
 }
 
 TEST(Render, TheDescriptionIsOneLineASetting) {
-  const auto text = describe(*test::parse({}));
-  EXPECT_NE(text.find("clusterId: \"Kubernetes\"\n"), std::string::npos);
-  EXPECT_NE(text.find("packetMark: 1337\n"), std::string::npos);
+  const auto lines = describe(*test::parse({{"NETWORK", "a\nb"}}));
+  EXPECT_THAT(lines, testing::Contains("clusterId: \"Kubernetes\""));
+  EXPECT_THAT(lines, testing::Contains("packetMark: 1337"));
+  EXPECT_THAT(lines, testing::Contains("network: \"a\\nb\""));
+  for (const auto& line : lines) EXPECT_EQ(line.find('\n'), std::string::npos) << line;
 }
 
 }  // namespace
