@@ -31,6 +31,8 @@ struct WorkloadRef {
   std::string namespace_;
   std::string name;
   std::string service_account;
+
+  bool operator==(const WorkloadRef&) const = default;
 };
 
 // Extra gRPC metadata; the values may be secrets and are never dumped.
@@ -43,6 +45,8 @@ struct SocketOptions {
   std::chrono::nanoseconds keepalive_interval = std::chrono::seconds(180);
   std::uint32_t keepalive_retries = 9;
   bool user_timeout = false;
+
+  bool operator==(const SocketOptions&) const = default;
 };
 
 // The settings, with their defaults. A value; constant after start.
@@ -118,6 +122,8 @@ struct Options {
   std::optional<WorkloadRef> own_workload() const;
   // Its identity in our trust domain.
   std::optional<Identity> own_identity() const;
+
+  bool operator==(const Options&) const = default;
 };
 
 // All that parse_options() reads from outside, so that tests can give their own.

@@ -68,13 +68,15 @@ const Setting kSettings[] = {
        d.in_cluster = true;
        return {};
      }},
-    {{"XDS_ADDRESS", "address", "https://istiod.istio-system.svc:15012 in a cluster",
+    {{"XDS_ADDRESS", "address",
+      "https://istiod.istio-system.svc:15012 in a cluster, else https://localhost:15012",
       "control plane; empty: none"},
      [](Draft& d, std::string_view v, std::string_view) -> Result<void> {
        d.xds_address = v;
        return {};
      }},
-    {{"CA_ADDRESS", "address", "https://istiod.istio-system.svc:15012 in a cluster",
+    {{"CA_ADDRESS", "address",
+      "https://istiod.istio-system.svc:15012 in a cluster, else https://localhost:15012",
       "certificate authority"},
      [](Draft& d, std::string_view v, std::string_view) -> Result<void> {
        d.ca_address = v;
