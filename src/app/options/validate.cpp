@@ -5,26 +5,26 @@ namespace culvert::app {
 
 namespace {
 
-struct Missing {
-  bool asked;
-  std::string_view sentence;
+// In the words of docs/parity.md, whose table of these is compared with this one.
+constexpr Refusal kRefusals[] = {
+    {"PROXY_MODE=dedicated", [](const Options& o) { return o.proxy_mode == ProxyMode::dedicated; },
+     "PROXY_MODE=dedicated is not supported: leave it unset or use shared"},
+    {"ENABLE_PROXY=false", [](const Options& o) { return !o.proxy; },
+     "ENABLE_PROXY=false is not supported: leave it unset; nothing but the HBONE proxy could run"},
+    {"XDS_ON_DEMAND=true", [](const Options& o) { return o.xds_on_demand; },
+     "XDS_ON_DEMAND=true is not supported: leave it unset; the whole mesh is kept"},
+    {"UNSTABLE_ENABLE_SOCKS5=true", [](const Options& o) { return o.socks5; },
+     "UNSTABLE_ENABLE_SOCKS5=true is not supported: leave it unset"},
+    {"CRL_PATH", [](const Options& o) { return !o.crl_path.empty(); },
+     "CRL_PATH is set, but revocation lists are not supported: revoked certificates would be "
+     "accepted; unset it only if that is what you want"},
+    {"FAKE_CA=true", [](const Options& o) { return o.fake_ca; },
+     "FAKE_CA=true is not supported: run `culvertctl control`, which has a CA of its own"},
 };
 
 Result<void> check_supported(const Options& options) {
-  const Missing missing[] = {
-      {options.proxy_mode == ProxyMode::dedicated,
-       "PROXY_MODE=dedicated is not supported: leave it unset or use shared"},
-      {options.xds_on_demand,
-       "XDS_ON_DEMAND=true is not supported: leave it unset; the whole mesh is kept"},
-      {options.socks5, "UNSTABLE_ENABLE_SOCKS5=true is not supported: leave it unset"},
-      {!options.crl_path.empty(),
-       "CRL_PATH is set, but revocation lists are not supported: revoked certificates would be "
-       "accepted; unset it only if that is what you want"},
-      {options.fake_ca,
-       "FAKE_CA=true is not supported: run `culvertctl control`, which has a CA of its own"},
-  };
-  for (const Missing& one : missing) {
-    if (one.asked) return fail(Errc::unsupported, std::string(one.sentence));
+  for (const Refusal& one : kRefusals) {
+    if (one.asked(options)) return fail(Errc::unsupported, std::string(one.sentence));
   }
   return {};
 }
@@ -39,13 +39,13 @@ bool is_dns_address(std::string_view text) {
 
 }  // namespace
 
+std::span<const Refusal> refusals() { return kRefusals; }
+
 Result<void> validate(const Options& options) {
   if (options.proxy_mode == ProxyMode::dedicated && !options.proxy_workload)
     return fail(Errc::invalid,
                 "PROXY_WORKLOAD_INFO: must be namespace/name/service-account when "
                 "PROXY_MODE=dedicated");
-  if (!options.proxy)
-    return fail(Errc::invalid, "ENABLE_PROXY=false: must be true, nothing else could run");
   if (!options.local_xds.empty() && !options.local_xds_path.empty())
     return fail(Errc::invalid, "LOCAL_XDS and LOCAL_XDS_PATH are both set: only one may be");
   if (options.ca_address.empty())

@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"CONNECTION_TERMINATION_DEADLINE", "soon", "must be a duration"},
                     Bad{"CA_ADDRESS", "", "must be the address of a CA"},
                     Bad{"ISTIO_META_DNS_PROXY_ADDR", "localhost", "localhost:<port>"},
-                    Bad{"ENABLE_PROXY", "false", "must be true"},
+                    Bad{"ENABLE_PROXY", "false", "not supported", Errc::unsupported},
                     Bad{"XDS_ON_DEMAND", "true", "not supported", Errc::unsupported},
                     Bad{"FAKE_CA", "true", "not supported", Errc::unsupported},
                     Bad{"UNSTABLE_ENABLE_SOCKS5", "true", "not supported", Errc::unsupported},
