@@ -74,7 +74,7 @@ void Relay::accept(std::span<const h2::Header> headers) {
 void Relay::on_close(h2::ErrorCode code) {
   const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
-  if (!error_ && !is_plain_end(code)) {
+  if (!error_ && (lost != nullptr || !is_plain_end(code))) {
     error_ = std::make_unique<Error>(
         Errc::h2, lost != nullptr
                       ? "the tunnel was lost: " + lost->detail

@@ -9,13 +9,6 @@
 
 namespace culvert::hbone {
 
-namespace {
-// Fair to the worker's other connections: at most so many reads of a full buffer a turn.
-constexpr int kReadsPerTurn = 4;
-// How long the peer has to close its side of a tunnel that has ended.
-constexpr auto kLinger = std::chrono::seconds(2);
-}  // namespace
-
 Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, TunnelOwner& owner)
     : context_(context),
       owner_(owner),
@@ -24,6 +17,7 @@ Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, Tu
       peer_(std::move(secured.peer)),
       session_(role, role == h2::Role::client ? context.settings.client : context.settings.server,
                *this, context.frames),
+      edge_(role),
       partial_(std::move(secured.early)),
       alive_([this] { check_alive(); }) {}
 
@@ -42,30 +36,33 @@ Result<void> Tunnel::start() {
 
 void Tunnel::on_ready(std::uint32_t events) {
   if (closed_) return;
+  // Data and FIN can come in one event: remember the FIN, or a short read would hide it.
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if (hung_up_ || (events & EPOLLIN) != 0) readable_ = true;
   if (lingering_) {
     discard();
     return;
   }
-  // Data and FIN can come in one event: remember the FIN, or a short read would hide it.
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
-  if (hung_up_ || (events & EPOLLIN) != 0) {
-    readable_ = true;
-    receive();
-  }
+  if (readable_) receive();
   kick();
 }
 
 void Tunnel::on_turn_end() {
-  if (closed_ || lingering_) return;
+  if (closed_) return;
+  if (lingering_) {
+    discard();
+    return;
+  }
   if (readable_) receive();
-  if (!closed_) flush();
+  if (closed_ || lingering_) return;
+  if (flush() && session_.finished()) finish();
 }
 
 void Tunnel::receive() {
-  for (int i = 0; i < kReadsPerTurn && readable_ && !closed_; ++i) {
+  for (int i = 0; i < kReadsPerTurn && readable_; ++i) {
     if (!receive_some()) return;
   }
-  if (readable_ && !closed_) kick();
+  if (readable_) kick();
 }
 
 // One buffer's worth. False when the tunnel has ended.
@@ -76,7 +73,7 @@ bool Tunnel::receive_some() {
   const MutableBytes room = input.subspan(held);
   const auto n = ::recv(fd_.get(), room.data(), room.size(), 0);
   if (n < 0 && errno != EAGAIN && errno != EINTR) {
-    fail_with(fail_errno("read from the peer", errno));
+    give_up(fail_errno("read from the peer", errno));
     return false;
   }
   if (n < 0) readable_ = errno == EINTR;
@@ -89,7 +86,7 @@ bool Tunnel::receive_some() {
   if (n > 0 && static_cast<std::size_t>(n) < room.size()) readable_ = hung_up_;
   auto used = open_records(input.first(held));
   if (!used) {
-    fail_with(used.error());
+    give_up(used.error());
     return false;
   }
   partial_.assign(input.begin() + static_cast<std::ptrdiff_t>(*used),
@@ -97,7 +94,7 @@ bool Tunnel::receive_some() {
   if (partial_.empty()) release(partial_);
   if (peer_ended_) {
     flush();  // answers to what came last, as far as the peer still takes them
-    lost(fail(Errc::closed, "the peer closed the tunnel"));
+    lost(how_the_peer_ended());
     return false;
   }
   return true;
@@ -111,9 +108,9 @@ Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
     if (!opened) return opened.error();
     if (opened->closed) peer_ended_ = true;
     if (opened->produced != 0) {
-      if (auto done = session_.receive(plaintext.first(opened->produced), heard_at_); !done) {
-        return done.error();
-      }
+      const Bytes frames = plaintext.first(opened->produced);
+      edge_.feed(frames);
+      if (auto done = session_.receive(frames, heard_at_); !done) return done.error();
     }
     if (opened->consumed == 0) break;
     used += opened->consumed;
@@ -121,87 +118,21 @@ Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
   return used;
 }
 
-// Tells the peer why (alert or GOAWAY wait in channel and session), as far as the socket takes it.
-void Tunnel::fail_with(Error error) {
-  flush();
-  close(h2::ErrorCode::internal_error, std::move(error));
-}
-
-// The connection is no more. With streams open that is no orderly end: their applications must not
-// take what they have got for everything.
-void Tunnel::lost(Error reason) {
-  if (session_.active_streams() == 0) {
-    close(h2::ErrorCode::no_error, std::nullopt);
-  } else {
-    close(h2::ErrorCode::connect_error, std::move(reason));
+Error Tunnel::how_the_peer_ended() const {
+  if (!partial_.empty()) {
+    return fail(Errc::closed, "the peer closed the connection in the middle of a TLS record");
   }
-}
-
-// All streams have ended, and so have we: says so, and then waits for the peer to end as well.
-// Closing at once would answer what the peer still sends with RST, which drops our last bytes.
-void Tunnel::linger() {
-  lingering_ = true;
-  const MutableBytes out = context_.worker.scratch().output();
-  const auto n = channel_->close(out);
-  if (n != 0) send_now(out.first(n));
-  ::shutdown(fd_.get(), SHUT_WR);
-  session_.close(h2::ErrorCode::no_error);
-  alive_.arm(context_.worker.timers(), context_.worker.now() + kLinger);
-  discard();
-}
-
-void Tunnel::discard() {
-  const MutableBytes input = context_.worker.scratch().input();
-  for (;;) {
-    const auto n = ::recv(fd_.get(), input.data(), input.size(), 0);
-    if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    if (n < 0 && errno == EAGAIN) return;
-    close(h2::ErrorCode::no_error, std::nullopt);
-    return;
+  if (edge_.inside()) {
+    return fail(Errc::closed, "the peer closed the connection in the middle of an HTTP/2 frame");
   }
-}
-
-void Tunnel::shut_down() {
-  if (closed_ || lingering_) return;
-  session_.shut_down();
-  kick();
-}
-
-void Tunnel::cut(h2::ErrorCode code, std::optional<Error> reason) {
-  if (closed_) return;
-  if (lingering_) {
-    close(code, std::nullopt);
-    return;
-  }
-  session_.go_away(h2::ErrorCode::no_error);
-  flush();
-  close(code, std::move(reason));
-}
-
-void Tunnel::close(h2::ErrorCode code, std::optional<Error> reason) {
-  if (closed_) return;
-  closed_ = true;
-  alive_.disarm();
-  if (unsent_.empty() && !lingering_) {
-    const MutableBytes out = context_.worker.scratch().output();
-    const auto n = channel_->close(out);
-    if (n != 0) send_now(out.first(n));
-  }
-  context_.worker.readiness().remove_closing(*this);
-  fd_.reset();
-  why_lost_ = reason ? &*reason : nullptr;
-  session_.close(code);
-  why_lost_ = nullptr;
-  context_.worker.post([this, reason = std::move(reason)] {
-    owner_.on_tunnel_closed(*this, reason ? &*reason : nullptr);
-  });
+  return fail(Errc::closed, "the peer closed the tunnel");
 }
 
 // Whoever sends bytes is alive. After an interval of silence a PING asks; what is not answered in
 // time is lost: interval + time-out after the last byte.
 void Tunnel::check_alive() {
   if (lingering_) {
-    close(h2::ErrorCode::no_error, std::nullopt);
+    close(h2::ErrorCode::no_error);
     return;
   }
   const TimePoint now = context_.worker.now();
@@ -228,7 +159,12 @@ h2::Stream* Tunnel::on_request(const h2::Request& request) {
   return owner_.on_request(*this, request);
 }
 
-void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode, std::string_view) {
+void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode code, std::string_view debug) {
+  if (code != h2::ErrorCode::no_error) {
+    std::string said = "the peer ended the tunnel with " + std::string(h2::to_string(code));
+    if (!debug.empty()) said += ": " + std::string(debug);
+    keep_reason(fail(Errc::h2, std::move(said)));
+  }
   owner_.on_tunnel_draining(*this);
 }
 

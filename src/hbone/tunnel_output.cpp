@@ -16,19 +16,18 @@ constexpr std::size_t kFrameHeader = 9;  // RFC 9113 section 4.1
 
 }  // namespace
 
-void Tunnel::flush() {
+// True when all that there was to say is with the kernel.
+bool Tunnel::flush() {
   for (std::size_t sent = 0; sent < kBudget;) {
-    if (!send_pending()) return;
+    if (!send_pending()) return false;
     const std::size_t n = fill();
-    if (closed_) return;
-    if (n == 0) {
-      if (session_.finished()) linger();
-      return;
-    }
+    if (closed_) return false;
+    if (n == 0) return true;
     send_now(context_.worker.scratch().output().first(n));
     sent += n;
   }
   kick();
+  return false;
 }
 
 // True when nothing is left over from earlier writes.

@@ -2,11 +2,15 @@
 // CONNECT to a socket pair.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,7 +30,7 @@ inline Identity identity(std::string_view account) {
   return {Name("cluster.local"), Name("shop"), Name(account)};
 }
 
-// Two connected sockets: `inside` is relayed, `app` is the test's.
+// Two connected sockets: `inside` is relayed, `app` is the test's. Only TCP knows resets.
 struct AppPair {
   AppPair() {
     std::array<int, 2> fds{};
@@ -34,13 +38,32 @@ struct AppPair {
     inside.reset(fds[0]);
     app.reset(fds[1]);
   }
+  static AppPair tcp() {
+    AppPair made;
+    const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    auto* const address = reinterpret_cast<sockaddr*>(&at);
+    EXPECT_EQ(::bind(listener.get(), address, size), 0);
+    EXPECT_EQ(::listen(listener.get(), 1), 0);
+    EXPECT_EQ(::getsockname(listener.get(), address, &size), 0);
+    made.app.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(made.app.get(), address, size), 0);
+    EXPECT_EQ(::fcntl(made.app.get(), F_SETFL, O_NONBLOCK), 0);
+    made.inside.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    EXPECT_TRUE(made.inside);
+    return made;
+  }
   UniqueFd inside;
   UniqueFd app;
 };
 
 // One relayed stream of either side, and how it ended.
 struct Side final : Relay::Owner {
-  explicit Side(net::Worker& worker) : relay(worker, *this) {}
+  explicit Side(net::Worker& worker, bool tcp = false)
+      : pair(tcp ? AppPair::tcp() : AppPair()), relay(worker, *this) {}
   void start() { relay.start(std::move(pair.inside)); }
   void on_bytes(std::uint64_t out, std::uint64_t in) override {
     to_tunnel += out;
@@ -67,6 +90,18 @@ inline std::string read_all(const UniqueFd& from) {
     const auto n = ::recv(from.get(), buffer.data(), buffer.size(), 0);
     if (n <= 0) return all;
     all.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+enum class Ending : std::uint8_t { none, end, reset };
+// How the connection ended, behind all data that is there, which goes to `data`. The kernel tells
+// of a reset once.
+inline Ending ending(const UniqueFd& from, std::string* data = nullptr) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const auto n = ::recv(from.get(), buffer.data(), buffer.size(), 0);
+    if (n == 0) return Ending::end;
+    if (n < 0) return errno == ECONNRESET ? Ending::reset : Ending::none;
+    if (data != nullptr) data->append(buffer.data(), static_cast<std::size_t>(n));
   }
 }
 inline bool at_eof(const UniqueFd& from) {
@@ -122,7 +157,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
       tunnel.session().respond(request.id, refuse_with, {}, true);
       return nullptr;
     }
-    auto side = std::make_unique<Side>(worker);
+    auto side = std::make_unique<Side>(worker, tcp_apps);
     side->relay.attach(tunnel);
     Side* raw = side.get();
     servers.push_back(std::move(side));
@@ -166,7 +201,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
   // A client stream that is being opened.
   Side& open() { return open(key()); }
   Side& open(PoolKey to) {
-    clients.push_back(std::make_unique<Side>(worker));
+    clients.push_back(std::make_unique<Side>(worker, tcp_apps));
     net::spawn(worker, connect(this, clients.back().get(), std::move(to)));
     return *clients.back();
   }
@@ -208,6 +243,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
   int accepted = 0;
   int newest_fd = -1;  // the server's end of the newest tunnel
   int refuse_with = 0;
+  bool tcp_apps = false;  // applications on TCP instead of socket pairs
 };
 
 }  // namespace culvert::hbone::testing

@@ -13,6 +13,7 @@
 
 #include "culvert/base/address.hpp"
 #include "culvert/h2/events.hpp"
+#include "culvert/h2/frame_edge.hpp"
 #include "culvert/hbone/context.hpp"
 #include "culvert/net/readiness.hpp"
 #include "culvert/net/timer.hpp"
@@ -29,7 +30,9 @@ class TunnelOwner {
   virtual h2::Stream* on_request(Tunnel& tunnel, const h2::Request& request) = 0;
   // The tunnel takes no new streams (GOAWAY, drain); existing ones run on.
   virtual void on_tunnel_draining(Tunnel& tunnel) = 0;
-  // The tunnel has ended: all its streams have heard so. `reason` is null for an orderly end.
+  // The tunnel has ended: all its streams have heard so. `reason` is null for an orderly end, else
+  // fit for a log line: a fault of the peer's and what it was told, its silence, its end inside a
+  // record or frame or with streams open, the error it gave in GOAWAY, or what cut() was given.
   // Called once, from the worker's queue; the owner destroys the tunnel inside.
   virtual void on_tunnel_closed(Tunnel& tunnel, const Error* reason) = 0;
 
@@ -66,7 +69,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   bool usable() const { return !closed_ && !lingering_ && !session_.going_away(); }
   bool closed() const { return closed_; }
   // Inside a stream's on_close: why the whole tunnel ends, or null when only the stream does.
-  const Error* why_lost() const { return why_lost_; }
+  const Error* why_lost() const { return ending_ ? why_.get() : nullptr; }
   // Graceful end: GOAWAY, existing streams run on, then the connection closes.
   void shut_down();
   // Ends it all now: streams hear `code`, the peer gets GOAWAY as far as the socket takes it.
@@ -84,16 +87,26 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   void receive();
   bool receive_some();
   Result<std::size_t> open_records(MutableBytes ciphertext);
-  void flush();
+  Error how_the_peer_ended() const;
+  void check_alive();
+  // tunnel_output.cpp
+  bool flush();
   bool send_pending();
   std::size_t fill();
   void send_now(Bytes sealed);
-  void check_alive();
-  void fail_with(Error error);
+  // tunnel_end.cpp
+  void keep_reason(Error reason);
+  void finish();
+  void give_up(Error reason);
   void lost(Error reason);
-  void linger();
+  void linger(h2::ErrorCode code);
   void discard();
-  void close(h2::ErrorCode code, std::optional<Error> reason);
+  void say_close();
+  void end_streams(h2::ErrorCode code);
+  void close(h2::ErrorCode code);
+
+  // Fair to the worker's other connections: at most so many reads of a full buffer a turn.
+  static constexpr int kReadsPerTurn = 4;
 
   Context& context_;
   TunnelOwner& owner_;
@@ -101,17 +114,19 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   std::unique_ptr<tls::Channel> channel_;
   const tls::PeerInfo peer_;
   h2::Session session_;
+  h2::FrameEdge edge_;                 // of what the session has received
   std::vector<std::uint8_t> partial_;  // the start of a record
   std::vector<std::uint8_t> unsent_;   // sealed, not yet taken by the socket
   std::size_t unsent_from_ = 0;
   net::Timer alive_;
   TimePoint ping_sent_{};
-  TimePoint heard_at_{};             // when bytes arrived last
-  const Error* why_lost_ = nullptr;  // while streams are told that the tunnel ends
+  TimePoint heard_at_{};        // when bytes arrived last
+  std::unique_ptr<Error> why_;  // the first thing that went wrong
   bool readable_ = false;
   bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
   bool ping_pending_ = false;
+  bool ending_ = false;     // streams are being told that the tunnel ends
   bool lingering_ = false;  // ended; only the peer's end is waited for
   bool closed_ = false;
 };
