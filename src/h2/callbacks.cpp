@@ -297,9 +297,6 @@ ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& fl
       StreamList::set(*stream, StreamList::kLocalEnd);
       flags |= NGHTTP2_DATA_FLAG_EOF;
       break;
-    case Produced::Then::reset:
-      reset(id, ErrorCode::cancel);
-      return NGHTTP2_ERR_DEFERRED;
     case Produced::Then::blocked:
       if (produced.size == 0) return NGHTTP2_ERR_DEFERRED;
       // The end of this piece of content, not of the stream: a deferred provider would keep 160

@@ -144,7 +144,7 @@ void Pool::shut_down() {
 void Pool::cut(const Error& reason) {
   closing_ = true;
   for (auto& [key, entry] : entries_) {
-    for (auto& pooled : entry.tunnels) pooled.tunnel->cut(h2::ErrorCode::cancel, reason);
+    for (auto& pooled : entry.tunnels) pooled.tunnel->cut(h2::ErrorCode::internal_error, reason);
     if (entry.dial != nullptr) entry.dial->cancel(reason);
   }
 }

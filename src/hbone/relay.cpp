@@ -1,6 +1,5 @@
 #include "culvert/hbone/relay.hpp"
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,7 +16,8 @@ Relay::~Relay() {
 void Relay::start(UniqueFd app) {
   app_ = std::move(app);
   started_ = true;
-  if (auto added = worker_.readiness().add(app_.get(), *this); !added) {
+  const auto added = worker_.readiness().add(app_.get(), *this);
+  if (!added) {
     app_broken_ = true;
     error_ = std::make_unique<Error>(added.error());
   }
@@ -36,11 +36,11 @@ void Relay::start(UniqueFd app) {
     });
     return;
   }
-  if (app_broken_) {
-    app_failed();
-  } else {
-    tunnel_->session().resume(id());
+  if (!added) {
+    cut(added.error());
+    return;
   }
+  if (!app_broken_) tunnel_->session().resume(id());
   tunnel_->kick();
 }
 
@@ -57,9 +57,9 @@ h2::Produced Relay::produce(MutableBytes into) {
       waiting_ = !app_readable_;
       return {size, app_readable_ ? h2::Produced::Then::more : h2::Produced::Then::blocked};
     }
-    if (n == 0 && app_deaf_) {  // all that it said before it broke
-      app_broken_ = true;
-      return {0, h2::Produced::Then::reset};
+    if (n == 0 && app_deaf_) {
+      leave(true);
+      return {};
     }
     if (n == 0) {
       app_ended_ = true;
@@ -68,9 +68,8 @@ h2::Produced Relay::produce(MutableBytes into) {
     if (errno == EINTR) continue;
     app_readable_ = false;
     if (errno == EAGAIN) return {};
-    // The application is gone, abruptly: the peer is told so.
-    app_broken_ = true;
-    return {0, h2::Produced::Then::reset};
+    leave(false);
+    return {};
   }
 }
 
@@ -113,6 +112,8 @@ std::size_t Relay::deliver(Bytes bytes) {
     } else if (errno == EAGAIN) {
       app_writable_ = false;
     } else if (errno != EINTR) {
+      // EPIPE: it had ended in order what it said, and only then closed.
+      app_reset_ = app_reset_ || errno != EPIPE;
       app_failed();
     }
   }
@@ -168,7 +169,7 @@ void Relay::on_end() {
 
 void Relay::end_app_writing() {
   // After an error the application hears RST instead, in finish(): a FIN would look like success.
-  if (!app_broken_ && !app_deaf_ && !error_) ::shutdown(app_.get(), SHUT_WR);
+  if (!app_broken_ && !app_deaf_ && !error_ && !peer_reset_) ::shutdown(app_.get(), SHUT_WR);
 }
 
 // The socket takes nothing more. What the application said before it left is still good (an early
@@ -176,21 +177,28 @@ void Relay::end_app_writing() {
 void Relay::app_failed() {
   backlog_.reset();
   app_deaf_ = true;
-  if (!app_broken_ && !app_ended_ && tunnel_ != nullptr && has_unread()) {
-    app_readable_ = app_hung_up_ = true;
-    tunnel_->session().resume(id());
-    tunnel_->kick();
+  if (app_broken_ || tunnel_ == nullptr) {
+    app_broken_ = true;
     return;
   }
-  app_broken_ = true;
-  if (tunnel_ == nullptr) return;
-  tunnel_->session().reset(id(), h2::ErrorCode::cancel);
+  std::uint8_t next = 0;
+  const auto n = app_ended_ ? 0 : ::recv(app_.get(), &next, sizeof next, MSG_PEEK);
+  if (n <= 0) {
+    leave(n == 0);
+    return;
+  }
+  app_readable_ = app_hung_up_ = true;
+  tunnel_->session().resume(id());
   tunnel_->kick();
 }
 
-bool Relay::has_unread() const {
-  int unread = 0;
-  return app_ && ::ioctl(app_.get(), FIONREAD, &unread) == 0 && unread > 0;
+// The application is gone, and nothing of what it said is left. If it ended that in order it is
+// whole, and the other application hears FIN; else RST (RFC 9113 section 8.5).
+void Relay::leave(bool in_order) {
+  app_broken_ = true;
+  const bool whole = in_order && !app_reset_;
+  tunnel_->session().reset(id(), whole ? h2::ErrorCode::cancel : h2::ErrorCode::connect_error);
+  tunnel_->kick();
 }
 
 void Relay::maybe_finish() {
@@ -202,7 +210,7 @@ void Relay::maybe_finish() {
 void Relay::finish() {
   ended_ = true;
   if (app_) {
-    if (error_) net::reset_on_close(app_.get());
+    if (error_ || peer_reset_) net::reset_on_close(app_.get());
     worker_.readiness().remove_closing(*this);
     app_.reset();
   }

@@ -74,12 +74,7 @@ void Relay::accept(std::span<const h2::Header> headers) {
 void Relay::on_close(h2::ErrorCode code) {
   const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
-  if (!error_ && (lost != nullptr || !is_plain_end(code))) {
-    error_ = std::make_unique<Error>(
-        Errc::h2, lost != nullptr
-                      ? "the tunnel was lost: " + lost->detail
-                      : "the tunnel stream ended with " + std::string(h2::to_string(code)));
-  }
+  note_end(code, lost);
   tunnel_ = nullptr;
   if (answer_ != nullptr) {
     answer_->set(error_ ? *error_
@@ -89,6 +84,19 @@ void Relay::on_close(h2::ErrorCode code) {
   if (!started_) return;                           // whoever is opening the connection notices
   if (!had_ended && !backlog_) end_app_writing();  // else once what came is delivered
   maybe_finish();
+}
+
+// What the application is to hear, and whether it is worth a word in the log.
+void Relay::note_end(h2::ErrorCode code, const Error* lost) {
+  if (error_ || (lost == nullptr && is_plain_end(code))) return;
+  if (lost == nullptr && code == h2::ErrorCode::connect_error) {
+    peer_reset_ = true;  // the other application's connection broke: normal traffic
+    return;
+  }
+  error_ = std::make_unique<Error>(
+      Errc::h2, lost != nullptr
+                    ? "the tunnel was lost: " + lost->detail
+                    : "the tunnel stream ended with " + std::string(h2::to_string(code)));
 }
 
 void Relay::cut(Error reason) {
@@ -101,7 +109,7 @@ void Relay::cut(Error reason) {
     maybe_finish();
     return;
   }
-  tunnel_->session().reset(id(), h2::ErrorCode::cancel);
+  tunnel_->session().reset(id(), h2::ErrorCode::internal_error);
   tunnel_->kick();
 }
 

@@ -19,7 +19,7 @@ namespace culvert::h2::test {
 struct Recorder final : Stream {
   std::string to_send;
   bool end = false;             // END_STREAM after to_send
-  bool give_up = false;         // answer produce() with reset
+  bool give_up = false;         // reset from inside produce()
   bool consume = true;          // credit what arrives, at once
   bool keep = true;             // remember the bytes, not only their number
   std::size_t step = SIZE_MAX;  // bytes that one produce() gives
@@ -37,7 +37,10 @@ struct Recorder final : Stream {
 
   Produced produce(MutableBytes into) override {
     largest_offer = std::max(largest_offer, into.size());
-    if (give_up) return {0, Produced::Then::reset};
+    if (give_up) {
+      session->reset(id(), ErrorCode::connect_error);
+      return {};
+    }
     const auto n = std::min({into.size(), step, to_send.size()});
     std::memcpy(into.data(), to_send.data(), n);
     to_send.erase(0, n);

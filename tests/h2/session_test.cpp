@@ -234,8 +234,8 @@ TEST(Session, ProduceCanGiveUp) {
   stream.give_up = true;
   client.session.resume(stream.id());
   pump(client, server);
-  EXPECT_EQ(stream.code, ErrorCode::cancel);
-  EXPECT_EQ(server.streams.at(0)->code, ErrorCode::cancel);
+  EXPECT_EQ(stream.code, ErrorCode::connect_error);
+  EXPECT_EQ(server.streams.at(0)->code, ErrorCode::connect_error);
   EXPECT_EQ(stream.closes, 1);
 }
 

@@ -7,7 +7,7 @@ import unittest
 
 from harness import runner
 from harness.mesh import Mesh
-from harness.traffic import Server, closed_by_other_side
+from harness.traffic import Server, ending
 
 _mesh = None
 _failure = None
@@ -71,9 +71,9 @@ class MeshTest(unittest.TestCase):
         return server
 
     def refused(self, pod, address, seconds=10):
-        """Whether a connection ends without a byte; a reset may come even before it is made."""
+        """Whether a connection is reset, which may come even before it is made."""
         try:
-            return closed_by_other_side(self.connect(pod, address), seconds)
+            return ending(self.connect(pod, address), seconds) == "reset"
         except ConnectionResetError:
             return True
 

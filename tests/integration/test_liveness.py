@@ -46,23 +46,13 @@ class Silence(OwnMesh):
     def speak_again(self):
         self.server.ns.run("nft", "delete", "table", "inet", "silence")
 
-    def ending(self, s, seconds):
-        """How a connection ends on which nobody sends: "end", "reset" or "open"."""
-        s.settimeout(seconds)
-        try:
-            return "end" if s.recv(1) == b"" else "data"
-        except ConnectionResetError:
-            return "reset"
-        except TimeoutError:
-            return "open"
-
     def test_silent_peer_is_given_up(self):
         """PING after ten quiet seconds, and twenty for its answer: both ends notice, and
         neither application may take what it has got for everything."""
         accepted = []
 
         def hold(s, _):
-            accepted.append(self.ending(s, 60))
+            accepted.append(traffic.ending(s, 60))
         with traffic.Server(self.server.ns, (self.server.v4, 8081), hold):
             s = self.client.ns.connect((self.server.v4, 8081), 10)
             self.addCleanup(s.close)
@@ -70,7 +60,7 @@ class Silence(OwnMesh):
                      "the server's side to be open")
             self.swallow()
             begin = time.monotonic()
-            self.assertEqual(self.ending(s, 60), "reset")
+            self.assertEqual(traffic.ending(s, 60), "reset")
             self.assertGreater(time.monotonic() - begin, 19)
             wait_for(lambda: accepted, "the server's end of the connection", 20)
             self.assertLess(time.monotonic() - begin, 40)  # thirty, and some for a busy machine
@@ -86,7 +76,7 @@ class Silence(OwnMesh):
         begin = time.monotonic()
         s = self.client.ns.connect((self.server.v4, 8080), 5)  # to the proxy, which then dials
         self.addCleanup(s.close)
-        self.assertEqual(self.ending(s, 20), "reset")
+        self.assertEqual(traffic.ending(s, 20), "reset")
         took = time.monotonic() - begin
         self.assertGreater(took, 9)
         self.assertLess(took, 13)

@@ -135,30 +135,36 @@ class Streams(MeshTest):
         self.assertEqual(traffic.receive_all(s), b"")
         self.assertTrue(ended.wait(5))
 
-    def test_client_reset_reaches_server(self):
-        ended = threading.Event()
+    def quiet_access_lines(self):
+        """An application's reset is normal traffic: neither side's line may call it an error."""
+        for node, direction in ((self.node_a, "outbound"), (self.node_b, "inbound")):
+            line = wait_for(lambda n=node, d=direction: n.access(rf'direction="{d}"', "complete"),
+                            f"the {direction} access line")[-1]
+            self.assertNotIn("error=", line)
 
-        def wait_end(s, _):
-            try:
-                while s.recv(1000):
-                    pass
-            finally:
-                ended.set()
-        self.serve(self.server, wait_end)
+    def test_client_reset_reaches_server(self):
+        seen = []
+        self.serve(self.server, lambda s, _: seen.append(traffic.ending(s)))
         s = self.connect(self.client, (self.server.v4, 8080))
         s.sendall(b"x")
         time.sleep(0.1)
         reset(s)
-        self.assertTrue(ended.wait(5), "the server was not told")
+        wait_for(lambda: seen, "the server to be told", 10)
+        self.assertEqual(seen, ["reset"])
+        self.quiet_access_lines()
 
     def test_server_reset_reaches_client(self):
+        """In the middle of an answer: what has come must not look whole."""
         def answer_and_reset(s, _):
+            s.sendall(b"the first half of an ans")
             s.recv(10)
             reset(s)
         self.serve(self.server, answer_and_reset)
         s = self.connect(self.client, (self.server.v4, 8080))
+        self.assertEqual(traffic.receive_exactly(s, 24), b"the first half of an ans")
         s.sendall(b"x")
-        self.assertTrue(traffic.closed_by_other_side(s))
+        self.assertEqual(traffic.ending(s), "reset")
+        self.quiet_access_lines()
 
     def large(self, source, handler_first):
         size = runner.OPTIONS.large << 30

@@ -62,6 +62,19 @@ class Policies(MeshTest):
         self.clear()
         self.assertTrue(self.allowed(self.client))
 
+    def test_policy_change_cuts_a_download_visibly(self):
+        """Half a file must not look like a whole one."""
+        def pour(s, _):
+            while True:
+                s.sendall(bytes(1 << 16))
+        self.serve(self.server, pour, port=8082)
+        s = self.connect(self.client, (self.server.v4, 8082))
+        traffic.receive_exactly(s, 1 << 20)
+        self.deny("no-more", [[[{"destinationPorts": [8082]}]]], pods=[self.server])
+        self.assertEqual(traffic.ending(s, 20), "reset")
+        self.node_b.daemon.wait_line("access", 'direction="inbound"', "policy change")
+        self.node_a.daemon.wait_line("access", 'direction="outbound"', "ended with INTERNAL_ERROR")
+
     def test_allow_by_principal(self):
         self.allow("only-second", [[[{"principals": [principal(self.second)]}]]], pods=[self.server])
         self.assertTrue(self.allowed(self.second))

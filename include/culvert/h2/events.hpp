@@ -21,7 +21,6 @@ struct Produced {
     more,     // there may be more: ask again when the window allows
     blocked,  // nothing further until Session::resume(); with size 0 no frame is sent
     end,      // these are the last bytes: END_STREAM goes out with them (size 0 is fine)
-    reset,    // give up: the stream is reset with CANCEL, and the bytes are not sent
   };
   std::size_t size = 0;
   Then then = Then::blocked;
@@ -39,7 +38,8 @@ class Stream {
 
   // Session asks for up to into.size() bytes (at least 1) to be written straight into the frame.
   // Called from next() only, and only while both windows have room. `into` is exactly what may be
-  // sent now, so filling it is never wrong. Never called again after `end` or `reset`.
+  // sent now, so filling it is never wrong. Never called again after `end`, nor after
+  // Session::reset(), which may be called from inside: then answer with size 0 and blocked.
   virtual Produced produce(MutableBytes into) = 0;
   // Client: the final response (not 1xx, not trailers). `headers` without :status. Server: never.
   virtual void on_headers(int status, std::span<const Header> headers) = 0;

@@ -66,8 +66,8 @@ class Relay final : public h2::Stream, public net::Watch {
   // Joins the application's socket: bytes flow from here on.
   void start(UniqueFd app);
 
-  // Cuts both sides now: RST_STREAM to the peer, RST to the application. on_relay_end follows with
-  // `reason`.
+  // Cuts both sides now: RST_STREAM(INTERNAL_ERROR) to the peer, whose application hears RST as
+  // well, and RST to the application. on_relay_end follows with `reason`.
   void cut(Error reason);
 
   // True once the stream has ended; before start() that means: give up.
@@ -81,6 +81,9 @@ class Relay final : public h2::Stream, public net::Watch {
   void on_headers(int status, std::span<const h2::Header> headers) override;
   void on_data(Bytes bytes) override;
   void on_end() override;
+  // RFC 9113 section 8.5: CONNECT_ERROR is the other application's RST and becomes one here.
+  // CANCEL and NO_ERROR are how other implementations say "done": FIN. Everything else, and the
+  // loss of the tunnel, is an error, and RST.
   void on_close(h2::ErrorCode code) override;
   // net::Watch
   void on_ready(std::uint32_t events) override;
@@ -105,9 +108,10 @@ class Relay final : public h2::Stream, public net::Watch {
   void keep(Bytes bytes);
   void delivered(std::size_t n);
   void end_app_writing();
+  void note_end(h2::ErrorCode code, const Error* lost);
   void give_up();
   void app_failed();
-  bool has_unread() const;
+  void leave(bool in_order);
   void maybe_finish();
   void finish();
 
@@ -125,10 +129,12 @@ class Relay final : public h2::Stream, public net::Watch {
   bool app_writable_ = true;
   bool app_broken_ = false;  // reading failed, too: the socket is of no more use
   bool app_deaf_ = false;    // writing failed; what was said before is still read
+  bool app_reset_ = false;   // it did not end what it said in order
   bool app_ended_ = false;   // FIN was read: END_STREAM is out or on its way
   bool started_ = false;
   bool waiting_ = false;     // produce() said blocked: resume when there is something
   bool peer_ended_ = false;  // END_STREAM, or a reset that counts as one
+  bool peer_reset_ = false;  // by a RST of the other application
   bool stream_closed_ = false;
   bool ended_ = false;
   bool end_queued_ = false;  // maybe_finish() waits in the worker's queue

@@ -8,6 +8,7 @@ import resource
 import selectors
 import socket
 import threading
+import time
 
 from .process import die_with_parent
 
@@ -128,6 +129,22 @@ def closed_by_other_side(s, seconds=10):
         return True
     except TimeoutError:
         return False
+
+
+def ending(s, seconds=10):
+    """How a connection ends, behind whatever data still comes: "end" (FIN), "reset" (RST), or
+    "open" when it has not after the time."""
+    until = time.monotonic() + seconds
+    try:
+        while (left := until - time.monotonic()) > 0:
+            s.settimeout(left)
+            if not s.recv(1 << 18):
+                return "end"
+    except ConnectionResetError:
+        return "reset"
+    except TimeoutError:
+        pass
+    return "open"
 
 
 class ManyEcho:
