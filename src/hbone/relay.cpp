@@ -22,8 +22,8 @@ void Relay::start(UniqueFd app) {
     error_ = std::make_unique<Error>(added.error());
   }
   app_readable_ = true;
-  if (backlog_) {
-    drain_backlog();
+  if (kept_) {
+    drain_kept();
   } else if (peer_ended_) {
     end_app_writing();
   }
@@ -84,7 +84,7 @@ void Relay::on_ready(std::uint32_t events) {
   }
   if ((events & EPOLLOUT) != 0) {
     app_writable_ = true;
-    if (backlog_) drain_backlog();
+    if (kept_) drain_kept();
   }
   // An error after our END_STREAM went out is not found by reading any more.
   if ((events & EPOLLERR) != 0) app_failed();
@@ -94,7 +94,7 @@ void Relay::on_ready(std::uint32_t events) {
 void Relay::on_data(Bytes bytes) {
   // Dropped without a reader; the connection window was credited on receipt.
   if (app_broken_ || app_deaf_) return;
-  if (started_ && !backlog_) {
+  if (started_ && !kept_) {
     const std::size_t n = deliver(bytes);
     delivered(n);
     bytes = bytes.subspan(n);
@@ -127,44 +127,27 @@ void Relay::delivered(std::size_t n) {
   if (tunnel_ != nullptr) tunnel_->session().consumed(id(), n);
 }
 
-void Relay::Backlog::append(Bytes more) {
-  bytes.insert(bytes.end(), more.begin(), more.end());
-  worker.held_bytes() += more.size();
-}
-
-// Memory stays proportional to what is still held.
-void Relay::Backlog::drop_front(std::size_t n) {
-  from += n;
-  if (from <= bytes.size() / 2) return;
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(from));
-  worker.held_bytes() -= std::exchange(from, 0);
-}
-
 void Relay::keep(Bytes bytes) {
-  if (worker_.held_bytes() + bytes.size() > net::Worker::kHeldBudget) {
-    cut(fail(Errc::limit, "the application does not read, and undelivered data fills the budget"));
-    return;
-  }
-  if (!backlog_) backlog_ = std::make_unique<Backlog>(worker_);
-  backlog_->append(bytes);
+  if (!kept_) kept_ = std::make_unique<Kept>(*this);
+  if (auto done = kept_->backlog.append(bytes); !done) cut(done.error());
 }
 
-void Relay::drain_backlog() {
-  if (!backlog_ || app_broken_) return;
-  const std::size_t n = deliver(backlog_->left());
+void Relay::drain_kept() {
+  if (!kept_ || app_broken_) return;
+  const std::size_t n = deliver(kept_->backlog.bytes());
   delivered(n);
   if (tunnel_ != nullptr && n != 0) tunnel_->kick();
-  if (!backlog_) return;  // the socket was found dead meanwhile
-  backlog_->drop_front(n);
-  if (!backlog_->left().empty()) return;
-  backlog_.reset();
+  if (!kept_) return;  // the socket was found dead meanwhile
+  kept_->backlog.drop_front(n);
+  if (!kept_->backlog.bytes().empty()) return;
+  kept_.reset();
   if (peer_ended_) end_app_writing();
 }
 
 void Relay::on_end() {
   peer_ended_ = true;
   // Both directions done: the socket is closed in a moment, which says the same.
-  if (started_ && !backlog_ && !app_ended_) end_app_writing();
+  if (started_ && !kept_ && !app_ended_) end_app_writing();
 }
 
 void Relay::end_app_writing() {
@@ -175,7 +158,7 @@ void Relay::end_app_writing() {
 // The socket takes nothing more. What the application said before it left is still good (an early
 // answer, say): it is read to its end first, and only then the stream goes.
 void Relay::app_failed() {
-  backlog_.reset();
+  kept_.reset();
   app_deaf_ = true;
   if (app_broken_ || tunnel_ == nullptr) {
     app_broken_ = true;
@@ -203,7 +186,7 @@ void Relay::leave(bool in_order) {
 
 void Relay::maybe_finish() {
   if (ended_ || end_queued_ || !started_ || !stream_closed_) return;
-  if (backlog_ && !app_broken_) return;  // the application still gets what the peer sent
+  if (kept_ && !app_broken_) return;  // the application still gets what the peer sent
   finish();
 }
 

@@ -64,7 +64,7 @@ bool Relay::abandon() {
 void Relay::give_up() {
   started_ = true;
   app_broken_ = true;
-  backlog_.reset();
+  kept_.reset();
 }
 
 void Relay::accept(std::span<const h2::Header> headers) {
@@ -81,8 +81,8 @@ void Relay::on_close(h2::ErrorCode code) {
                         : fail(Errc::reset, "the peer closed the stream before answering"));
   }
   const bool had_ended = std::exchange(peer_ended_, true);
-  if (!started_) return;                           // whoever is opening the connection notices
-  if (!had_ended && !backlog_) end_app_writing();  // else once what came is delivered
+  if (!started_) return;                        // whoever is opening the connection notices
+  if (!had_ended && !kept_) end_app_writing();  // else once what came is delivered
   maybe_finish();
 }
 
@@ -104,7 +104,7 @@ void Relay::cut(Error reason) {
   if (!error_) error_ = std::make_unique<Error>(std::move(reason));
   if (app_) net::reset_on_close(app_.get());
   app_broken_ = true;
-  backlog_.reset();
+  kept_.reset();
   if (tunnel_ == nullptr) {
     maybe_finish();
     return;

@@ -59,8 +59,11 @@ void Worker::Alarm::set(TimePoint deadline) {
                     nullptr);  // cannot fail: the value is valid
 }
 
-Worker::Worker(unsigned index)
-    : index_(index), work_(asio::make_work_guard(io_)), now_(Clock::now()) {
+Worker::Worker(unsigned index, std::size_t backlog_limit)
+    : index_(index),
+      work_(asio::make_work_guard(io_)),
+      now_(Clock::now()),
+      backlogs_(backlog_limit) {
   if (!readiness_.add(wake_up_.fd(), wake_up_)) std::abort();
   if (!readiness_.add(alarm_.fd(), alarm_)) std::abort();
 }

@@ -23,6 +23,7 @@ class OutboundTunnelled final : public Connection, private hbone::Relay::Owner {
   void fail(Error error);
   void close_client();
   void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) override;
+  const void* pod() const override { return &pod_; }
   void on_relay_end(const Error* error) override;
 
   // Ordered for size: there are tens of thousands of these.

@@ -21,6 +21,7 @@ class PlainConnection final : public Connection, private PlainRelay::Owner {
 
  private:
   void close_client();
+  const void* pod() const override { return &pod_; }
   void on_relay_end(const Error* error) override;
 
   PodProxy& pod_;

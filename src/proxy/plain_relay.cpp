@@ -4,7 +4,6 @@
 
 #include <cerrno>
 
-#include "culvert/base/release.hpp"
 #include "culvert/net/socket.hpp"
 
 namespace culvert::proxy {
@@ -73,8 +72,7 @@ bool PlainRelay::pump(Side& from) {
     const Bytes bytes = Bytes(buffer).first(size);
     const std::size_t taken = deliver(from, bytes);
     if (taken == size) continue;
-    if (!from.done)
-      from.leftover.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+    if (!from.done) keep(from, bytes.subspan(taken));
     return false;
   }
   return true;
@@ -97,7 +95,7 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
       from.done = true;
       if (errno != EPIPE) from.other->reset = true;
       from.other->readable = from.other->hung_up = true;
-      release(from.leftover);
+      from.leftover.reset();
       return done;
     }
   }
@@ -106,15 +104,19 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
   return done;
 }
 
+void PlainRelay::keep(Side& from, Bytes bytes) {
+  from.leftover = std::make_unique<net::Backlog>(worker_.backlogs(), *this);
+  if (auto kept = from.leftover->append(bytes); !kept) cut(kept.error());
+}
+
 // True when nothing is left over.
 bool PlainRelay::write_leftover(Side& from) {
-  if (from.leftover.empty()) return true;
-  const std::size_t done = deliver(from, from.leftover);
+  if (!from.leftover) return true;
+  const std::size_t done = deliver(from, from.leftover->bytes());
   if (from.done) return false;
-  from.leftover.erase(from.leftover.begin(),
-                      from.leftover.begin() + static_cast<std::ptrdiff_t>(done));
-  if (!from.leftover.empty()) return false;
-  release(from.leftover);
+  from.leftover->drop_front(done);
+  if (!from.leftover->bytes().empty()) return false;
+  from.leftover.reset();
   return true;
 }
 
@@ -134,6 +136,7 @@ void PlainRelay::cut(Error reason) {
   if (!error_) error_ = std::make_unique<Error>(std::move(reason));
   broken_ = true;
   for (Side* side : {&client_, &server_}) {
+    side->leftover.reset();
     if (side->fd) net::reset_on_close(side->fd.get());
   }
   worker_.at_turn_end(*this);

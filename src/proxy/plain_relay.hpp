@@ -5,24 +5,26 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "culvert/base/bytes.hpp"
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
+#include "culvert/net/backlog.hpp"
 #include "culvert/net/readiness.hpp"
 #include "culvert/net/worker.hpp"
 
 namespace culvert::proxy {
 
 // Worker thread only.
-class PlainRelay final : public net::TurnEnd {
+class PlainRelay final : public net::TurnEnd, public net::Backlog::Holder {
  public:
   class Owner {
    public:
     // Both directions are done, or the relay was cut. Called once; the owner may destroy the relay
     // inside. `error` is null unless it was cut or could not start.
     virtual void on_relay_end(const Error* error) = 0;
+    // Whose connection it is: as net::Backlog::Holder::pod().
+    virtual const void* pod() const = 0;
 
    protected:
     ~Owner() = default;
@@ -45,6 +47,9 @@ class PlainRelay final : public net::TurnEnd {
   std::uint64_t sent() const { return server_.total; }
 
   void on_turn_end() override;
+  // net::Backlog::Holder
+  const void* pod() const override { return owner_.pod(); }
+  void on_evicted(const Error& reason) override { cut(reason); }
 
  private:
   // One socket, and the direction that is read from it.
@@ -54,8 +59,8 @@ class PlainRelay final : public net::TurnEnd {
     Side* other = nullptr;
     UniqueFd fd;
     std::atomic<std::uint64_t>* counter = nullptr;
-    std::uint64_t total = 0;             // bytes that the other side has taken
-    std::vector<std::uint8_t> leftover;  // read here, not yet taken by the other side
+    std::uint64_t total = 0;                 // bytes that the other side has taken
+    std::unique_ptr<net::Backlog> leftover;  // read here, not yet taken by the other side
     bool readable = true;
     bool hung_up = false;
     bool writable = true;
@@ -65,6 +70,7 @@ class PlainRelay final : public net::TurnEnd {
 
   bool pump(Side& from);
   std::size_t deliver(Side& from, Bytes bytes);
+  void keep(Side& from, Bytes bytes);
   bool write_leftover(Side& from);
   void end_direction(Side& from, bool broken);
   void finish();

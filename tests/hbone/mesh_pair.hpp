@@ -69,10 +69,12 @@ struct Side final : Relay::Owner {
     to_tunnel += out;
     to_app += in;
   }
+  const void* pod() const override { return tag; }
   void on_relay_end(const Error* reason) override {
     ended = true;
     if (reason != nullptr) error = *reason;
   }
+  const void* tag = nullptr;  // the pod
   AppPair pair;
   std::atomic<std::uint64_t> to_tunnel{0};
   std::atomic<std::uint64_t> to_app{0};
@@ -111,7 +113,11 @@ inline bool at_eof(const UniqueFd& from) {
 
 class MeshPair : public ::testing::Test, public TunnelOwner {
  protected:
-  MeshPair() { start(TunnelSettings{}); }
+  // `backlog_limit`: what the worker may hold for applications that do not read, bytes.
+  explicit MeshPair(std::size_t backlog_limit = net::BacklogBudget::kDefault)
+      : worker(0, backlog_limit) {
+    start(TunnelSettings{});
+  }
   ~MeshPair() override {
     pool->cut(fail(Errc::cancelled, "test ends"));
     for (auto& tunnel : server_tunnels) tunnel->cut(h2::ErrorCode::cancel, std::nullopt);
@@ -226,7 +232,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
     });
   }
 
-  net::Worker worker{0};
+  net::Worker worker;
   culvert::testing::TestCa ca;
   culvert::testing::FakeCertificateSource source{ca};
   Identity server_identity = identity("cart");

@@ -12,6 +12,8 @@ using testing::Side;
 
 class RelayTest : public MeshPair {
  protected:
+  using MeshPair::MeshPair;
+
   // Sends all of `data` from one side's application and returns what the other side's got.
   std::string pump(Side& from, Side& to, const std::string& data) {
     std::string received;
@@ -129,10 +131,60 @@ TEST_F(RelayTest, AnApplicationThatBreaksWithUndeliveredDataHurtsNobody) {
     ::send(client->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
     run_until([n = 0]() mutable { return ++n > 1; });
   }
-  EXPECT_GT(worker.held_bytes(), 0U);
+  EXPECT_GT(worker.backlogs().held(), 0U);
   server->pair.app.reset();
   run_until([&, s = server] { return s->ended; });
-  EXPECT_EQ(worker.held_bytes(), 0U);
+  EXPECT_EQ(worker.backlogs().held(), 0U);
+}
+
+class SmallBudget : public RelayTest {
+ protected:
+  SmallBudget() : RelayTest(2 << 20) {}
+};
+
+TEST_F(SmallBudget, PodsThatDoNotReadPayForThemselves) {
+  const std::string block(1 << 16, 'z');
+  std::vector<Side*> stalled;
+  const int greedy = 0;
+  for (int i = 0; i < 8; ++i) {
+    auto [client, server] = open_both();
+    server->tag = &greedy;
+    stalled.push_back(server);
+    for (int k = 0; k < 16; ++k) {
+      ::send(client->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+      run_until([n = 0]() mutable { return ++n > 1; });
+    }
+  }
+  ASSERT_GT(worker.backlogs().held(), 1U << 20);
+  auto [client, server] = open_both();
+  const int modest = 0;
+  server->tag = &modest;
+  // Stalls now and then, as any application does, but holds less than the other pod.
+  for (int burst = 0; burst < 10; ++burst) {
+    const std::string data(500 << 10, 'd');
+    std::size_t sent = 0;
+    run_until([&, c = client] {
+      const auto n =
+          ::send(c->pair.app.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+      if (n > 0) sent += static_cast<std::size_t>(n);
+      return sent == data.size();
+    });
+    run_until([n = 0]() mutable { return ++n > 10; });
+    std::string received;
+    run_until([&, s = server] {
+      received += read_all(s->pair.app);
+      return received.size() == data.size() || s->ended;
+    });
+    ASSERT_TRUE(received == data);
+  }
+  EXPECT_FALSE(server->error.has_value());
+  int cut = 0;
+  for (const Side* one : stalled) {
+    if (!one->error) continue;
+    ++cut;
+    EXPECT_EQ(one->error->code, Errc::limit);
+  }
+  EXPECT_GT(cut, 0) << "the budget was never full: the test proves nothing";
 }
 
 TEST_F(RelayTest, AnEarlyAnswerArrivesThoughTheApplicationStoppedListening) {

@@ -33,7 +33,7 @@ class ResetTest : public MeshPair {
       refused = n < 0 ? refused + 1 : 0;
       return refused > 50;
     });
-    ASSERT_GT(worker.held_bytes(), 0U);
+    ASSERT_GT(worker.backlogs().held(), 0U);
   }
   static void reset_app(Side& side) {
     net::reset_on_close(side.pair.app.get());

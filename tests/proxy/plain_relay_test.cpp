@@ -15,6 +15,7 @@ class PlainRelayTest : public ::testing::Test, public PlainRelay::Owner {
   PlainRelayTest(AppPair left, AppPair right) : left_(std::move(left)), right_(std::move(right)) {
     relay_.start(std::move(left_.inside), std::move(right_.inside), {&received_, &sent_});
   }
+  const void* pod() const override { return this; }
   void on_relay_end(const Error* error) override {
     ended_ = true;
     if (error != nullptr) error_ = *error;
@@ -39,7 +40,7 @@ class PlainRelayTest : public ::testing::Test, public PlainRelay::Owner {
     return out;
   }
 
-  net::Worker worker_{0};
+  net::Worker worker_{0, 1 << 20};
   AppPair left_;
   AppPair right_;
   std::atomic<std::uint64_t> received_{0};
@@ -138,6 +139,55 @@ TEST_F(PlainRelayTest, IsCutWithAReason) {
   relay_.cut(fail(Errc::denied, "policy change"));
   run_until([&] { return ended_; });
   EXPECT_EQ(error_->detail, "policy change");
+}
+
+class StalledPlainRelay : public PlainRelayTest {
+ protected:
+  // Nobody reads on the right: the relay keeps what its buffer held.
+  void SetUp() override {
+    const std::string block(1 << 16, 'z');
+    int refused = 0;
+    run_until([&] {
+      const auto n = ::send(left_.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+      refused = n < 0 ? refused + 1 : 0;
+      return refused > 50;
+    });
+    ASSERT_GT(worker_.backlogs().held(), 0U);
+  }
+};
+
+TEST_F(StalledPlainRelay, GivesTheMemoryBackWhenItIsRead) {
+  run_until([&] {
+    hbone::testing::read_all(right_.app);
+    return worker_.backlogs().held() == 0;
+  });
+  EXPECT_FALSE(ended_);
+}
+
+TEST_F(StalledPlainRelay, GivesTheMemoryBackWhenASideIsGone) {
+  right_.app.reset();
+  run_until([&] { return ended_; });
+  EXPECT_EQ(worker_.backlogs().held(), 0U);
+}
+
+// Another pod's connection, which holds less.
+struct Other final : net::Backlog::Holder {
+  const void* pod() const override { return this; }
+  void on_evicted(const Error&) override { ADD_FAILURE() << "the other pod paid"; }
+};
+
+TEST_F(StalledPlainRelay, EndsWhenOthersNeedTheMemory) {
+  std::vector<Other> others(64);
+  std::vector<std::unique_ptr<net::Backlog>> backlogs;
+  const std::size_t size = worker_.backlogs().held() / 2;
+  for (std::size_t i = 0; i < others.size() && !ended_; ++i) {
+    backlogs.push_back(std::make_unique<net::Backlog>(worker_.backlogs(), others[i]));
+    EXPECT_TRUE(backlogs.back()->append(std::vector<std::uint8_t>(size)).has_value());
+    run_until([n = 0]() mutable { return ++n > 3; });
+  }
+  ASSERT_TRUE(ended_) << "what plain relays hold is not counted";
+  ASSERT_TRUE(error_.has_value());
+  EXPECT_EQ(error_->code, Errc::limit);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "culvert/h2/events.hpp"
 #include "culvert/hbone/tunnel.hpp"
+#include "culvert/net/backlog.hpp"
 #include "culvert/net/one_shot.hpp"
 #include "culvert/net/readiness.hpp"
 
@@ -34,6 +35,8 @@ class Relay final : public h2::Stream, public net::Watch {
     // Bytes have moved: from the application to the peer, and to the application. For live
     // counters; nothing may be ended inside.
     virtual void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) = 0;
+    // Whose connection it is: as net::Backlog::Holder::pod().
+    virtual const void* pod() const = 0;
     // The stream and the socket are gone. `error` is null when both sides ended in order or one of
     // them simply went away (reset, closed); resets are normal traffic. Called once for every relay
     // that was attached, never from inside attach or start. The owner may destroy the relay inside.
@@ -89,22 +92,18 @@ class Relay final : public h2::Stream, public net::Watch {
   void on_ready(std::uint32_t events) override;
 
  private:
-  // Bytes that the application has not taken yet, counted in the worker's budget.
-  struct Backlog {
-    explicit Backlog(net::Worker& w) : worker(w) {}
-    Backlog(const Backlog&) = delete;
-    ~Backlog() { worker.held_bytes() -= bytes.size(); }
-    void append(Bytes more);
-    void drop_front(std::size_t n);
-    Bytes left() const { return Bytes(bytes).subspan(from); }
+  // What the application has not taken yet. Apart, because most connections never have any.
+  struct Kept final : net::Backlog::Holder {
+    explicit Kept(Relay& r) : relay(r), backlog(r.worker_.backlogs(), *this) {}
+    const void* pod() const override { return relay.owner_.pod(); }
+    void on_evicted(const Error& reason) override { relay.cut(reason); }
 
-    net::Worker& worker;
-    std::vector<std::uint8_t> bytes;
-    std::size_t from = 0;
+    Relay& relay;
+    net::Backlog backlog;
   };
 
   std::size_t deliver(Bytes bytes);
-  void drain_backlog();
+  void drain_kept();
   void keep(Bytes bytes);
   void delivered(std::size_t n);
   void end_app_writing();
@@ -119,7 +118,7 @@ class Relay final : public h2::Stream, public net::Watch {
   Owner& owner_;
   Tunnel* tunnel_ = nullptr;  // null once the stream has closed; the tunnel outlives its streams
   net::OneShot<Result<Response>>* answer_ = nullptr;  // lives in the frame of response()
-  std::unique_ptr<Backlog> backlog_;
+  std::unique_ptr<Kept> kept_;
   std::unique_ptr<Error> error_;
   std::uint64_t to_tunnel_ = 0;
   std::uint64_t to_app_ = 0;

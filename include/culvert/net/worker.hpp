@@ -20,6 +20,7 @@
 #include "culvert/base/bytes.hpp"
 #include "culvert/base/random.hpp"
 #include "culvert/base/time.hpp"
+#include "culvert/net/backlog.hpp"
 #include "culvert/net/courtesy.hpp"
 #include "culvert/net/overload_log.hpp"
 #include "culvert/net/readiness.hpp"
@@ -65,8 +66,8 @@ class Worker {
  public:
   using Executor = asio::io_context::executor_type;
 
-  // `index` only names the thread. The thread runs from start() to stop().
-  explicit Worker(unsigned index);
+  // `index` only names the thread, which runs from start() to stop(). `backlog_limit`: bytes.
+  explicit Worker(unsigned index, std::size_t backlog_limit = BacklogBudget::kDefault);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -93,10 +94,8 @@ class Worker {
   Scratch& scratch() { return scratch_; }
   Random& random() { return random_; }
   unsigned index() const { return index_; }
-  // Bytes that this worker's connections hold because applications do not take them. The holders
-  // count; whoever would exceed the budget ends its connection.
-  std::size_t& held_bytes() { return held_bytes_; }
-  static constexpr std::size_t kHeldBudget = 256U << 20;
+  // What this worker's connections keep for applications that do not read.
+  BacklogBudget& backlogs() { return backlogs_; }
   // For lines of this worker's listeners that cannot accept: all of them fail at once.
   OverloadLog& accept_log() { return accept_log_; }
   // Time of the current turn, read when it woke up: one clock read a turn.
@@ -160,7 +159,7 @@ class Worker {
   TurnEndList next_turn_end_;
   bool ending_turn_ = false;  // inside on_turn_end()
   std::deque<std::function<void()>> bursts_;
-  std::size_t held_bytes_ = 0;
+  BacklogBudget backlogs_;
   OverloadLog accept_log_;
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopping_{false};
