@@ -6,10 +6,10 @@
 #include <cstdlib>
 
 #include "app/dump.hpp"
-#include "app/process.hpp"
 #include "app/settings.hpp"
 #include "app/version.hpp"
 #include "culvert/base/log.hpp"
+#include "culvert/base/memory.hpp"
 
 namespace culvert::app {
 

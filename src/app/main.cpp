@@ -11,6 +11,7 @@
 #include "app/version.hpp"
 #include "culvert/app/options.hpp"
 #include "culvert/base/log.hpp"
+#include "culvert/base/memory.hpp"
 #include "culvert/tls/aead.hpp"
 #include "culvert/tls/context.hpp"
 
@@ -49,7 +50,7 @@ Result<void> prepare(const app::Options& options) {
   log::info(kLog, app::version_line(app::build_info(options.istio_version)));
   for (const auto& line : app::describe(options)) log::info(kLog, "configuration: " + line);
   for (const auto& warning : app::warnings(options)) log::warn(kLog, warning);
-  app::protect_memory();
+  protect_memory();
   app::raise_descriptor_limit();
   return app::check_privileges(options);
 }

@@ -1,16 +1,10 @@
 #include "app/process.hpp"
 
 #include <fcntl.h>
-#include <malloc.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <fstream>
 #include <string>
-#include <string_view>
 
 #include "culvert/base/log.hpp"
 #include "culvert/base/unique_fd.hpp"
@@ -37,41 +31,6 @@ void raise_descriptor_limit() {
   log::info(kLog, "raised the limit of open files",
             {log::num("from", static_cast<std::int64_t>(before)),
              log::num("to", static_cast<std::int64_t>(limit.rlim_max))});
-}
-
-void protect_memory() {
-  if (::prctl(PR_SET_DUMPABLE, 0) == 0) return;
-  log::warn(kLog, "cannot switch core dumps off",
-            {log::str("error", fail_errno("PR_SET_DUMPABLE", errno).detail)});
-}
-
-void release_startup_pages() {
-  std::ifstream maps("/proc/self/smaps");
-  std::string line;
-  unsigned long begin = 0;
-  unsigned long end = 0;
-  bool read_only_file = false;
-  while (std::getline(maps, line)) {
-    char flags[5] = {};
-    unsigned long first = 0;
-    unsigned long last = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &first, &last, flags) == 3) {
-      begin = first;
-      end = last;
-      const std::string_view access(flags);
-      read_only_file =
-          (access == "r-xp" || access == "r--p") && line.find('/') != std::string::npos;
-      continue;
-    }
-    // Pages with private copies (relocated ones) must stay: nothing could bring them back.
-    unsigned long anonymous = 1;
-    if (std::sscanf(line.c_str(), "Anonymous: %lu kB", &anonymous) != 1) continue;
-    // A kernel that refuses keeps the pages; nothing is lost.
-    if (read_only_file && anonymous == 0) {
-      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-    }
-  }
-  ::malloc_trim(0);
 }
 
 Result<void> check_privileges(const Options& options) {
