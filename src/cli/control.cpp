@@ -1,6 +1,7 @@
 // `culvertctl control`: the embedded control plane as a process.
 #include "cli/commands.hpp"
 #include "culvert/authority/control_plane.hpp"
+#include "culvert/base/memory.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -68,6 +69,7 @@ class StopSignals {
 };
 
 int run(const ControlArguments& arguments) {
+  protect_memory();  // the root key will be in it
   auto options = to_options(arguments);
   if (!options) {
     std::cerr << "culvertctl control: " << options.error().detail << '\n';

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
 import unittest
 
@@ -326,6 +327,34 @@ class StalledLogReader(OwnMesh):
         self.node_a.daemon.signal(signal.SIGINT)
         self.node_a.daemon.wait(10)
         self.assertLess(time.monotonic() - begin, 1.5)
+
+
+class Secrets(OwnMesh):
+    """All programs run without CAP_SYS_PTRACE, and so does who tries to read their memory."""
+
+    WITHOUT = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+
+    def prepare(self):
+        self.mesh.culvert, self.mesh.ctl = map(self.wrapped, (self.mesh.culvert, self.mesh.ctl))
+
+    def wrapped(self, program):
+        path = os.path.join(self.mesh.dir, os.path.basename(program))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nexec {" ".join(self.WITHOUT)} {program} "$@"\n')
+        os.chmod(path, 0o755)
+        return path
+
+    def readable(self, pid):
+        run = subprocess.run([*self.WITHOUT, sys.executable, "-c", f"open('/proc/{pid}/mem', 'rb').close()"],
+                             capture_output=True, check=False)
+        return run.returncode == 0
+
+    def test_memory_with_keys_cannot_be_read(self):
+        sleeper = Process("sleep", [*self.WITHOUT, "sleep", "60"], os.devnull)
+        self.addCleanup(sleeper.kill)
+        wait_for(lambda: self.readable(sleeper.pid), "the memory of another process to be readable")
+        self.assertFalse(self.readable(self.node_a.daemon.pid))
+        self.assertFalse(self.readable(self.mesh.control.pid))
 
 
 class LogFormat(OwnMesh):
