@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/daemon.hpp"
+#include "app/privileges.hpp"
 #include "app/process.hpp"
 #include "app/version.hpp"
 #include "culvert/app/options.hpp"
