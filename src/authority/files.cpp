@@ -11,8 +11,6 @@
 namespace culvert::authority {
 namespace {
 
-constexpr std::size_t kMaxFile = 256U << 20U;  // a mesh of 100,000 workloads takes about 60 MiB
-
 Error failed(std::string_view what, const std::filesystem::path& path, int error) {
   const auto text = std::string(what) + " " + path.string();
   if (error == ENOENT) return fail(Errc::not_found, text + ": no such file or directory");
@@ -39,22 +37,6 @@ Result<void> write_synced(const std::filesystem::path& path, mode_t mode,
 }
 
 }  // namespace
-
-Result<std::string> read_file(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return failed("read", path, errno);
-  std::string content;
-  char chunk[64 * 1024];
-  while (true) {
-    const auto count = ::read(fd.get(), chunk, sizeof chunk);
-    if (count == 0) return content;
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return failed("read", path, errno);
-    content.append(chunk, static_cast<std::size_t>(count));
-    if (content.size() > kMaxFile)
-      return fail(Errc::limit, "read " + path.string() + ": larger than 256 MiB");
-  }
-}
 
 Result<void> create_file(const std::filesystem::path& path, mode_t mode, std::string_view content) {
   auto partial = path;

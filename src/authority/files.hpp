@@ -6,13 +6,9 @@
 #include <sys/types.h>
 
 #include <filesystem>
-#include <string>
 #include <string_view>
 
 namespace culvert::authority {
-
-// The content of a file. Errc::not_found, permission, io; Errc::limit above 256 MiB.
-Result<std::string> read_file(const std::filesystem::path& path);
 
 // Makes `path` with exactly `mode`, whatever the umask, and `content`, on disk before it is
 // visible. Errc::invalid when something of that name exists: it stays as it is. The caller is the

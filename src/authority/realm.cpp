@@ -1,7 +1,7 @@
 #include "authority/realm.hpp"
 
 #include "authority/enrolment.hpp"
-#include "authority/files.hpp"
+#include "culvert/base/file.hpp"
 #include "culvert/control/local.hpp"
 
 #include <openssl/sha.h>

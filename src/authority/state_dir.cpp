@@ -1,6 +1,7 @@
 #include "authority/state_dir.hpp"
 
 #include "authority/files.hpp"
+#include "culvert/base/file.hpp"
 
 #include <fcntl.h>
 #include <openssl/rand.h>

@@ -2,10 +2,10 @@
 #include "culvert/authority/control_plane.hpp"
 
 #include "authority/ca.hpp"
-#include "authority/files.hpp"
 #include "authority/request_builder.hpp"
 #include "authority/snapshot.hpp"
-#include "authority/temp_dir.hpp"
+#include "culvert/base/file.hpp"
+#include "support/temp_dir.hpp"
 
 #include "proto/ca.grpc.pb.h"
 #include "proto/discovery.grpc.pb.h"
@@ -24,6 +24,7 @@ namespace auth = istio::v1::auth;
 using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
 using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
+using testing::TempDir;
 
 constexpr const char* kCart = "spiffe://cluster.local/ns/shop/sa/cart";
 constexpr const char* kTokens = "all-powers\nnode-a:token-of-a\nnode-b:token-of-b\n";

@@ -1,6 +1,6 @@
 #include "authority/file_watch.hpp"
 
-#include "authority/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@ namespace culvert::authority {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::TempDir;
 
 class FileWatchTest : public ::testing::Test {
  protected:

@@ -1,7 +1,7 @@
 #include "authority/realm.hpp"
 
 #include "authority/request_builder.hpp"
-#include "authority/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 
@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using testing::TempDir;
 
 const WallTime kNow = WallClock::from_time_t(1'800'000'000);
 

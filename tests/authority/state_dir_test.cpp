@@ -1,7 +1,8 @@
 #include "authority/state_dir.hpp"
 
 #include "authority/files.hpp"
-#include "authority/temp_dir.hpp"
+#include "culvert/base/file.hpp"
+#include "support/temp_dir.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@ namespace culvert::authority {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::TempDir;
 
 const WallTime kNow = WallClock::from_time_t(1'800'000'000);
 
@@ -124,14 +126,6 @@ TEST(CreateFile, NeverOverwritesAndCleansUpAfterACrash) {
   EXPECT_EQ(second.error().code, Errc::invalid);
   EXPECT_EQ(*read_file(path), "first");
   EXPECT_FALSE(std::filesystem::exists(temp.path() / "file.new"));
-}
-
-TEST(ReadFile, SaysWhatIsMissing) {
-  const TempDir temp;
-  const auto missing = read_file(temp.path() / "none");
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().code, Errc::not_found);
-  EXPECT_THAT(missing.error().detail, HasSubstr("none"));
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace culvert::authority {
+namespace culvert::testing {
 
 class TempDir {
  public:
@@ -38,4 +38,4 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-}  // namespace culvert::authority
+}  // namespace culvert::testing
