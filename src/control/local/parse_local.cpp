@@ -2,6 +2,7 @@
 #include "culvert/control/local.hpp"
 
 #include <exception>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -46,7 +47,6 @@ void attach(const std::vector<NamedEndpoint>& endpoints, std::vector<state::Work
 
 state::Update read_document(const Value& document) {
   state::Update update;
-  if (document.null()) return update;
   document.only({"workloads", "services", "policies"});
   if (const auto list = document.find("workloads")) {
     Unique uids;
@@ -67,14 +67,27 @@ state::Update read_document(const Value& document) {
     }
     attach(endpoints, update.workloads);
   }
-  if (const auto list = document.find("policies")) {
+  if (const auto list = document.find_written("policies")) {
     Unique names;
-    for (const Value& value : list->items()) {
+    for (const Value& value : list->restricting_items()) {
       update.policies.push_back(local::read_policy(value));
       names.claim(value, update.policies.back().resource_name.str());
     }
   }
   return update;
+}
+
+// The one document with content. None is no empty mesh: it is what a file looks like before its
+// writer has begun. A second one would be overlooked otherwise, policies and all.
+YAML::Node only_document(const std::string& yaml) {
+  std::optional<YAML::Node> only;
+  for (const YAML::Node& document : YAML::LoadAll(yaml)) {
+    if (document.IsNull()) continue;
+    if (only) throw Problem{document.Mark().line + 1, "", "a second document; there must be one"};
+    only.emplace(document);
+  }
+  if (!only) throw Problem{1, "", "has no content; an empty mesh is written {}"};
+  return *only;
 }
 
 Error located(std::string_view file_name, int line, const std::string& what) {
@@ -86,7 +99,7 @@ Error located(std::string_view file_name, int line, const std::string& what) {
 Result<state::Update> parse_local(std::string_view yaml, std::string_view file_name) {
   try {
     Budget budget(yaml.size());
-    return read_document(Value(YAML::Load(std::string(yaml)), "", budget));
+    return read_document(Value(only_document(std::string(yaml)), "", budget));
   } catch (const Problem& problem) {
     const std::string field = problem.field.empty() ? "" : problem.field + ": ";
     return located(file_name, problem.line, field + problem.message);

@@ -13,9 +13,9 @@ constexpr const char* kStringMatchForms =
 
 StringMatch string_match(const Value& where, std::string_view kind, const Value& value) {
   using Kind = StringMatch::Kind;
-  if (kind == "Exact") return {Kind::exact, value.text()};
-  if (kind == "Prefix") return {Kind::prefix, value.text()};
-  if (kind == "Suffix") return {Kind::suffix, value.text()};
+  if (kind == "Exact") return {Kind::exact, value.filled_text()};
+  if (kind == "Prefix") return {Kind::prefix, value.filled_text()};
+  if (kind == "Suffix") return {Kind::suffix, value.filled_text()};
   if (kind == "Presence") return {Kind::presence, {}};
   where.bad(kStringMatchForms);
 }
@@ -38,9 +38,9 @@ state::ServiceAccountMatch read_account(const Value& value) {
 
 template <class T, class F>
 void read_list(const Value& value, std::string_view key, std::vector<T>& out, F read) {
-  const auto field = value.find(key);
+  const auto field = value.find_written(key);
   if (!field) return;
-  for (const Value& item : field->items()) out.push_back(read(item));
+  for (const Value& item : field->restricting_items()) out.push_back(read(item));
 }
 
 Match read_match(const Value& value) {
@@ -67,9 +67,10 @@ Match read_match(const Value& value) {
 
 state::Rule read_rule(const Value& value) {
   state::Rule rule;
-  for (const Value& clause_value : value.items()) {
+  for (const Value& clause_value : value.restricting_items()) {
     state::Clause clause;
-    for (const Value& match : clause_value.items()) clause.matches.push_back(read_match(match));
+    for (const Value& match : clause_value.restricting_items())
+      clause.matches.push_back(read_match(match));
     rule.clauses.push_back(std::move(clause));
   }
   return rule;

@@ -20,22 +20,23 @@ std::string shown(const std::string& text) {
 }  // namespace
 
 Value::Value(YAML::Node node, std::string path, Budget& budget)
-    : node_(std::move(node)), path_(std::move(path)), budget_(&budget) {
+    : node_(std::move(node)),
+      line_(node_.Mark().line + 1),
+      path_(std::move(path)),
+      budget_(&budget) {
   if (!budget.spend()) bad("too many values: does an alias repeat itself?");
 }
 
-void Value::bad(std::string message) const {
-  throw Problem{node_.Mark().line + 1, path_, std::move(message)};
-}
+void Value::bad(std::string message) const { throw Problem{line_, path_, std::move(message)}; }
 
 const std::string& Value::text() const {
   if (!node_.IsScalar()) bad("must be a single value");
   return node_.Scalar();
 }
 
-Name Value::filled_name() const {
+const std::string& Value::filled_text() const {
   if (text().empty()) bad("must not be empty");
-  return name();
+  return text();
 }
 
 bool Value::boolean() const { return choice<bool>({{"true", true}, {"false", false}}); }
@@ -79,6 +80,11 @@ std::vector<Value> Value::items() const {
   return list;
 }
 
+std::vector<Value> Value::restricting_items() const {
+  if (null()) bad("must be a list");
+  return items();
+}
+
 std::vector<std::pair<Value, Value>> Value::entries() const {
   std::vector<std::pair<Value, Value>> list;
   if (null()) return list;
@@ -102,16 +108,31 @@ void Value::only(std::initializer_list<std::string_view> keys) const {
 }
 
 std::optional<Value> Value::find(std::string_view key) const {
+  auto field = find_written(key);
+  return field && !field->null() ? std::move(field) : std::nullopt;
+}
+
+std::optional<Value> Value::find_written(std::string_view key) const {
   const YAML::Node& node = node_;  // const: looking up must not insert
   YAML::Node field = node[std::string(key)];
-  if (!field.IsDefined() || field.IsNull()) return std::nullopt;
-  return Value(std::move(field), (path_.empty() ? "" : path_ + ".") + std::string(key), *budget_);
+  if (!field.IsDefined()) return std::nullopt;
+  const bool empty = field.IsNull();
+  Value found(std::move(field), (path_.empty() ? "" : path_ + ".") + std::string(key), *budget_);
+  if (empty) found.line_ = line_of(key);
+  return found;
+}
+
+// The mark of a field without a value is that of whatever comes next.
+int Value::line_of(std::string_view key) const {
+  for (const auto& entry : node_) {
+    if (entry.first.IsScalar() && entry.first.Scalar() == key) return entry.first.Mark().line + 1;
+  }
+  return line_;
 }
 
 Value Value::required(std::string_view key) const {
   if (auto field = find(key)) return *std::move(field);
-  throw Problem{node_.Mark().line + 1, (path_.empty() ? "" : path_ + ".") + std::string(key),
-                "required"};
+  throw Problem{line_, (path_.empty() ? "" : path_ + ".") + std::string(key), "required"};
 }
 
 Name Value::name_or_empty(std::string_view key) const {

@@ -54,7 +54,8 @@ class Value {
   const std::string& text() const;
   Name name() const { return Name(text()); }
   // Text that is not empty.
-  Name filled_name() const;
+  const std::string& filled_text() const;
+  Name filled_name() const { return Name(filled_text()); }
   bool boolean() const;
   std::uint32_t number(std::uint32_t least, std::uint32_t most) const;
   std::uint16_t port(std::uint16_t least) const {
@@ -77,6 +78,9 @@ class Value {
 
   // The items of a list; null is an empty one.
   std::vector<Value> items() const;
+  // Likewise, but null is an error: where a list restricts something, one that somebody has begun
+  // to write must not count as none.
+  std::vector<Value> restricting_items() const;
   // The entries of a map, keys without repetition, each key a Value of its own; null is empty.
   std::vector<std::pair<Value, Value>> entries() const;
 
@@ -84,13 +88,18 @@ class Value {
   void only(std::initializer_list<std::string_view> keys) const;
   // The field, or nothing when it is absent or null.
   std::optional<Value> find(std::string_view key) const;
+  // Likewise, but a null field is there.
+  std::optional<Value> find_written(std::string_view key) const;
   // The field, which must be there.
   Value required(std::string_view key) const;
   // The field's text, empty when absent.
   Name name_or_empty(std::string_view key) const;
 
  private:
+  int line_of(std::string_view key) const;
+
   YAML::Node node_;
+  int line_;  // counted from 1
   std::string path_;
   Budget* budget_;
 };

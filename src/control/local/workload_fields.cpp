@@ -111,8 +111,8 @@ Workload read_workload(const Value& value) {
   read_reach(value, w);
   for (const auto& [key, ports] : value.required("services").entries())
     w.services.push_back({read_service_key(key), read_ports(ports)});
-  if (const auto field = value.find("authorizationPolicies")) {
-    for (const Value& policy : field->items())
+  if (const auto field = value.find_written("authorizationPolicies")) {
+    for (const Value& policy : field->restricting_items())
       w.authorization_policies.push_back(policy.filled_name());
   }
   if (const auto field = value.find("workloadType")) w.workload_type = read_type(*field);

@@ -183,9 +183,19 @@ TEST(ParseLocal, ReadsAPolicyWithTagsAndMaps) {
   EXPECT_THAT(m.not_destination_ports, ElementsAre(443));
 }
 
-TEST(ParseLocal, EmptyDocumentsAreEmptyMeshes) {
-  for (const auto text : {"", "# nothing", "{}", "workloads:\nservices: []\n", "---\n"})
+TEST(ParseLocal, AnEmptyMeshIsSaidToBeEmpty) {
+  for (const auto text : {"{}", "workloads:\nservices: []\npolicies: []\n", "---\n{}\n---\n"})
     EXPECT_TRUE(parsed(text).empty()) << text;
+}
+
+TEST(ParseLocal, ADocumentWithoutContentIsNoMesh) {
+  for (const auto text : {"", "\n", "# nothing", "---\n", "---\n---\n", "~", "null"})
+    EXPECT_EQ(error_of(text), "mesh.yaml:1: has no content; an empty mesh is written {}") << text;
+}
+
+TEST(ParseLocal, ASecondDocumentIsNotOverlooked) {
+  EXPECT_EQ(error_of("workloads: []\n---\npolicies: []\n"),
+            "mesh.yaml:3: a second document; there must be one");
 }
 
 TEST(ParseLocal, AppliesToAStore) {
@@ -293,6 +303,11 @@ TEST(ParseLocal, RefusesBadPolicies) {
       {"destinationPorts: [70000]", "destinationPorts[0]: not a number"},
       {"serviceAccounts: [{namespace: a}]", "serviceAccounts[0].serviceAccount: required"},
       {"principal: []", "rules[0][0][0].principal: unknown field"},
+      {"principals: , destinationPorts: [8080]", "rules[0][0][0].principals: must be a list"},
+      {"notSourceIps: ~", "rules[0][0][0].notSourceIps: must be a list"},
+      {"principals: [!Prefix ]", "rules[0][0][0].principals[0]: must not be empty"},
+      {"notPrincipals: [{Suffix: ''}]", "notPrincipals[0].Suffix: must not be empty"},
+      {"principals: [{Exact: }]", "principals[0].Exact: must be a single value"},
   };
   for (const auto& c : cases) {
     const std::string head =
@@ -304,6 +319,26 @@ TEST(ParseLocal, RefusesBadPolicies) {
               HasSubstr("policies[0].rules: required"));
   EXPECT_THAT(error_of("policies: [{name: a, namespace: b, scope: All, action: Allow, rules: []}]"),
               HasSubstr("policies[0].scope: not one of Global, Namespace, WorkloadSelector: All"));
+}
+
+// What is written and then left out would make a rule match everything.
+TEST(ParseLocal, RefusesPoliciesWithHoles) {
+  const BadField cases[] = {
+      {"", "rules: required"},
+      {"\n  -", "rules[0]: must be a list"},
+      {"\n  - -", "rules[0][0]: must be a list"},
+      {"\n  - - -", "rules[0][0][0]: must be a map"},
+      {"\n  - - - {destinationPorts: [80]}\n    -", "rules[0][1]: must be a list"},
+  };
+  for (const auto& c : cases) {
+    const std::string head =
+        "policies:\n- name: a\n  namespace: b\n  scope: Global\n  action: Allow\n  rules:";
+    EXPECT_THAT(error_of(head + c.field + "\n"), HasSubstr(c.error)) << c.field;
+  }
+  EXPECT_EQ(error_of("workloads: []\npolicies:\n"), "mesh.yaml:2: policies: must be a list");
+  EXPECT_EQ(error_of("workloads:\n- name: a\n  namespace: b\n  workloadIps: []\n  services: {}\n"
+                     "  authorizationPolicies:\n"),
+            "mesh.yaml:6: workloads[0].authorizationPolicies: must be a list");
 }
 
 TEST(ParseLocal, RefusesDuplicates) {
