@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 namespace culvert::authority {
 namespace {
 
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_DELETE |
-                                  IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
-                                  IN_ONLYDIR;
+// No IN_MODIFY: what is being written is not looked at before its writer has closed it.
+constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
+                                  IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr int kLongestBurst = 10;  // debounce times
 constexpr auto kRetry = std::chrono::seconds(1);
 
@@ -59,16 +60,17 @@ Result<void> FileWatch::arm() {
   std::error_code error;
   const auto real = std::filesystem::canonical(path_, error);
   if (!error) directories.insert(directory_of(real));
-  std::set<int> current;
+  real_name_ = real.filename();
+  std::map<int, std::filesystem::path> current;
   int failure = 0;
   for (const auto& directory : directories) {
     const int watch = ::inotify_add_watch(events_.native_handle(), directory.c_str(), kEvents);
     if (watch >= 0)
-      current.insert(watch);
+      current.emplace(watch, directory);
     else
       failure = errno;
   }
-  for (const int old : watches_)
+  for (const auto& [old, directory] : watches_)
     if (!current.contains(old)) ::inotify_rm_watch(events_.native_handle(), old);
   watches_ = std::move(current);
   if (failure == ENOENT)
@@ -86,15 +88,39 @@ void FileWatch::wait_for_events() {
 
 void FileWatch::on_readable() {
   alignas(inotify_event) char buffer[16 * 1024];
-  while (::read(events_.native_handle(), buffer, sizeof buffer) > 0) {
-    // Which event it was does not matter: settled() looks at the file itself.
+  bool any = false;
+  while (true) {
+    const auto count = ::read(events_.native_handle(), buffer, sizeof buffer);
+    if (count <= 0) break;
+    for (const char* at = buffer; at < buffer + count;) {
+      const auto& event = *reinterpret_cast<const inotify_event*>(at);
+      any = any || matters(event);
+      at += sizeof event + event.len;
+    }
   }
+  if (any) begin_burst();
+  wait_for_events();
+}
+
+// What happened to other files is no reason to look: somebody may be writing ours meanwhile. A new
+// file is told when it is closed; a new link, ours or one on the way to it, leads to something
+// whole. Events without a name are about a directory, or say that there were too many.
+bool FileWatch::matters(const inotify_event& event) const {
+  if (event.len == 0) return true;
+  const auto directory = watches_.find(event.wd);
+  if (directory == watches_.end()) return false;
+  const std::filesystem::path name(event.name);
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(directory->second / name, ignored)) return true;
+  return (event.mask & IN_CREATE) == 0 && (name == path_.filename() || name == real_name_);
+}
+
+void FileWatch::begin_burst() {
   const auto now = std::chrono::steady_clock::now();
   if (!first_event_) first_event_ = now;
   const auto latest = *first_event_ + kLongestBurst * debounce_;
   restart_timer(std::clamp<std::chrono::steady_clock::duration>(
       latest - now, std::chrono::steady_clock::duration::zero(), debounce_));
-  wait_for_events();
 }
 
 void FileWatch::restart_timer(std::chrono::steady_clock::duration quiet) {

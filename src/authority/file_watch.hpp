@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <tuple>
+
+struct inotify_event;
 
 namespace culvert::authority {
 
@@ -24,8 +26,9 @@ namespace culvert::authority {
 class FileWatch {
  public:
   // `on_change` is called after `debounce` without events (at the latest after ten times that),
-  // when the file that `path` resolves to is another one than at the last call, was written to, or
-  // vanished. Changes from open() on are seen. `io` must outlive the watch. Errc::io when there is
+  // when the file that `path` resolves to is another one than at the last call, was written to and
+  // closed by its writer, or vanished: never while somebody is at it. Changes from open() on are
+  // seen. `io` must outlive the watch. Errc::io when there is
   // no inotify to be had, Errc::not_found when the directory is missing.
   static Result<std::unique_ptr<FileWatch>> open(boost::asio::io_context& io,
                                                  std::filesystem::path path,
@@ -46,6 +49,8 @@ class FileWatch {
   Result<void> arm();
   void wait_for_events();
   void on_readable();
+  bool matters(const inotify_event& event) const;
+  void begin_burst();
   void restart_timer(std::chrono::steady_clock::duration quiet);
   void settled();
 
@@ -57,7 +62,8 @@ class FileWatch {
   boost::asio::posix::stream_descriptor events_;
   boost::asio::steady_timer timer_;
   std::optional<std::chrono::steady_clock::time_point> first_event_;  // of the running burst
-  std::set<int> watches_;
+  std::map<int, std::filesystem::path> watches_;                      // directories
+  std::filesystem::path real_name_;  // of the file that path_ stands for
   std::optional<Signature> seen_;
   std::shared_ptr<const bool> alive_ =
       std::make_shared<const bool>(true);  // handlers hold it weakly

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 namespace auth = istio::v1::auth;
 using Ads = envoy::service::discovery::v3::AggregatedDiscoveryService;
 using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
@@ -89,6 +90,17 @@ class ControlPlaneTest : public ::testing::Test {
                                                                                response);
   }
 
+  // Returns when everything that was written before has been looked at: the token file comes last.
+  void let_it_look() {
+    const std::string token = "barrier-" + std::to_string(++barriers_);
+    temp_.write("tokens", kTokens + token + "\n");
+    const auto limit = std::chrono::steady_clock::now() + 10s;
+    auth::IstioCertificateResponse unused;
+    while (create(token, "", "", &unused).error_code() == grpc::StatusCode::UNAUTHENTICATED)
+      ASSERT_LT(std::chrono::steady_clock::now(), limit) << "the token file was not read";
+  }
+
+  int barriers_ = 0;
   TempDir temp_;
   Options options_;
   std::unique_ptr<ControlPlane> plane_;
@@ -188,6 +200,24 @@ TEST_F(ControlPlaneTest, KeepsServingWhenTheFileIsBad) {
   EXPECT_EQ(second.read().resources_size(), 3);
   temp_.replace("mesh.yaml", mesh(two_workloads() + workload("new", "198.18.0.8", "node-b")));
   EXPECT_THAT(names(stream.read()), ElementsAre("c1//Pod/shop/new"));
+}
+
+TEST_F(ControlPlaneTest, KeepsServingWhenTheFileIsEmptied) {
+  start();
+  Stream stream(channel_, "all-powers");
+  stream.subscribe(kAddressType);
+  stream.answer(stream.read());
+  for (const char* nothing : {"", "# to be written\n", "---\n", "policies:\n"}) {
+    temp_.write("mesh.yaml", nothing);
+    let_it_look();
+  }
+  temp_.write("mesh.yaml", mesh(two_workloads() + workload("new", "198.18.0.8", "node-b")));
+  const auto response = stream.read();
+  EXPECT_THAT(names(response), ElementsAre("c1//Pod/shop/new"));
+  EXPECT_THAT(response.removed_resources(), IsEmpty());
+  stream.answer(response);
+  temp_.write("mesh.yaml", "{}\n");
+  EXPECT_THAT(stream.read().removed_resources(), SizeIs(4)) << "an empty mesh, said so";
 }
 
 TEST_F(ControlPlaneTest, VersionsSurviveARestart) {

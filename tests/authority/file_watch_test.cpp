@@ -81,6 +81,38 @@ TEST_F(FileWatchTest, IgnoresItsNeighbours) {
   EXPECT_EQ(changes_, 0);
 }
 
+TEST_F(FileWatchTest, WaitsForTheWriterToClose) {
+  watch(temp_.write("mesh.yaml", "one"));
+  for (const auto mode : {std::ios::trunc, std::ios::app}) {
+    const int before = changes_;
+    std::ofstream writer(temp_.path() / "mesh.yaml", mode);
+    writer << "half of " << std::flush;
+    temp_.write("other", "somebody else's file is no reason to look");
+    settle();
+    EXPECT_EQ(changes_, before);
+    writer << "two";
+    writer.close();
+    EXPECT_TRUE(changes());
+  }
+}
+
+TEST_F(FileWatchTest, ANewFileIsToldWhenItIsWrittenANewLinkAtOnce) {
+  watch(temp_.write("mesh.yaml", "one"));
+  std::filesystem::remove(temp_.path() / "mesh.yaml");
+  EXPECT_TRUE(changes());
+  const int before = changes_;
+  std::ofstream writer(temp_.path() / "mesh.yaml");
+  writer << "half of " << std::flush;
+  settle();
+  EXPECT_EQ(changes_, before);
+  writer.close();
+  EXPECT_TRUE(changes());
+  std::filesystem::remove(temp_.path() / "mesh.yaml");
+  EXPECT_TRUE(changes());
+  std::filesystem::create_symlink(temp_.write("elsewhere", "two"), temp_.path() / "mesh.yaml");
+  EXPECT_TRUE(changes());
+}
+
 TEST_F(FileWatchTest, TellsWhenTheFileVanishesAndWhenItIsBack) {
   watch(temp_.write("mesh.yaml", "one"));
   std::filesystem::remove(temp_.path() / "mesh.yaml");
