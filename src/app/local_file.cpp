@@ -1,10 +1,8 @@
 #include "app/local_file.hpp"
 
-#include <cerrno>
-#include <fstream>
 #include <set>
-#include <sstream>
 
+#include "culvert/base/file.hpp"
 #include "culvert/base/log.hpp"
 #include "culvert/control/local.hpp"
 
@@ -58,12 +56,7 @@ std::shared_ptr<const state::Update> LocalFile::current() const {
 
 Result<std::string> LocalFile::read() const {
   if (path_.empty()) return text_;
-  errno = 0;
-  std::ifstream file(path_, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file || file.bad()) return fail_errno("read " + path_, errno != 0 ? errno : EIO);
-  return content.str();
+  return read_file(path_);
 }
 
 Result<void> LocalFile::load() {
@@ -101,16 +94,29 @@ void LocalFile::watch() {
 
 void LocalFile::look() {
   auto text = read();
-  if (text && *text == text_) return;
-  Result<void> done = text ? apply(*text) : Result<void>(text.error());
-  if (done) {
-    log::info(kLog, "the local file has changed and is in force", {log::str("file", path_)});
-  } else if (done.error().detail != last_error_) {
-    log::error(kLog, "the local file is wrong; what was in force stays",
-               {log::str("error", done.error().detail)});
+  if (!text) return refuse(text.error());
+  if (*text == text_) {
+    unsettled_.reset();
+    last_error_.clear();
+    return;
   }
-  last_error_ = done ? std::string() : done.error().detail;
-  if (text) text_ = std::move(*text);
+  if (unsettled_ != *text) {
+    unsettled_ = std::move(*text);
+    return;
+  }
+  unsettled_.reset();
+  text_ = std::move(*text);
+  if (const auto done = apply(text_); !done) return refuse(done.error());
+  last_error_.clear();
+  log::info(kLog, "the local file has changed and is in force", {log::str("file", path_)});
+}
+
+void LocalFile::refuse(const Error& error) {
+  unsettled_.reset();
+  if (error.detail == last_error_) return;
+  last_error_ = error.detail;
+  log::error(kLog, "the local file is wrong; what was in force stays",
+             {log::str("error", error.detail)});
 }
 
 }  // namespace culvert::app

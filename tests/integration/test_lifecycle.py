@@ -372,30 +372,3 @@ class LogFormat(OwnMesh):
         self.assertEqual(record["bytes_recv"], 5)
         for line in self.node_a.daemon.log().splitlines():
             json.loads(line)
-
-
-class LocalFile(unittest.TestCase):
-    """No control plane: workloads and policies from a file, certificates from the CA."""
-
-    def test_local_file(self):
-        mesh = Mesh(runner.OPTIONS.bin, runner.OPTIONS.logs, "local")
-        self.addCleanup(mesh.close)
-        client, server = mesh.pod("client", 0), mesh.pod("server", 1)
-        mesh.policy("not-81", "Deny", [[[{"destinationPorts": [8081]}]]], pods=[server])
-        path = os.path.join(mesh.dir, "local.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(mesh.document(), file)
-        mesh.env = {"XDS_ADDRESS": "", "LOCAL_XDS_PATH": path}
-        for node in mesh.nodes:
-            if runner.OPTIONS.daemon:
-                node.program = runner.OPTIONS.daemon
-        mesh.start()
-        for port, text in ((8080, f"{client.v4}\n".encode()), (8081, b"")):
-            with traffic.Server(server.ns, (server.v4, port), traffic.tell_peer):
-                try:
-                    with client.ns.connect((server.v4, port), 10) as s:
-                        got = traffic.receive_all(s)
-                except ConnectionResetError:
-                    got = b""
-                self.assertEqual(got, text)
-        self.assertEqual(len(mesh.nodes[0].config_dump()["staticConfig"]["workloads"]), 2)
