@@ -26,6 +26,14 @@ bool is_usual(grpc::StatusCode code) {
          code == grpc::StatusCode::DEADLINE_EXCEEDED || code == grpc::StatusCode::UNAVAILABLE;
 }
 
+// Whether a request was larger than the server takes, in the words of the gRPC libraries. The same
+// status is given for rate limits, where asking for everything would make things worse.
+bool is_too_large(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
+         (status.error_message().find("larger than max") != std::string::npos ||
+          status.error_message().find("exceeds maximum size") != std::string::npos);
+}
+
 StreamEnd::Kind kind_of(const grpc::Status& status) {
   if (status.ok()) return StreamEnd::Kind::orderly;
   return is_usual(status.error_code()) ? StreamEnd::Kind::lost : StreamEnd::Kind::failed;
@@ -119,7 +127,7 @@ class XdsClient::Impl : public std::enable_shared_from_this<Impl> {
     const bool established = connected() || lived >= ReconnectPolicy::kStood;
     stream_.reset();
     connected_.store(false, std::memory_order_release);
-    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) subscriptions_.on_exhausted();
+    if (is_too_large(status)) subscriptions_.on_too_large();
     end({kind_of(status), established, lived},
         to_error(status, "xDS server " + dialer_.name()).detail);
   }

@@ -68,21 +68,22 @@ std::vector<XdsSubscriptions::Request> XdsSubscriptions::initial() {
     auto& versions = *request.mutable_initial_resource_versions();
     if (!type.unnamed)
       for (const auto& [name, version] : type.versions) versions[name.str()] = version;
-    if (request.ByteSizeLong() > kMaxRequest) versions.clear();
-    type.named = !versions.empty();
+    const auto size = request.ByteSizeLong();
+    if (size > kMaxRequest) versions.clear();
+    type.large = size > kLarge && !versions.empty();
     type.whole = versions.empty() && !type.versions.empty();
   }
   return out;
 }
 
-void XdsSubscriptions::on_exhausted() {
-  for (auto& type : types_) type.unnamed = type.unnamed || type.named;
+void XdsSubscriptions::on_too_large() {
+  for (auto& type : types_) type.unnamed = type.unnamed || type.large;
 }
 
 void XdsSubscriptions::complete(XdsResponse& response) {
   auto* type = find(response.type_url);
   if (type == nullptr) return;
-  type->named = false;
+  type->large = false;
   type->unnamed = false;
   if (!std::exchange(type->whole, false)) return;
   std::unordered_set<Name> mentioned(response.refused.begin(), response.refused.end());

@@ -28,14 +28,16 @@ class XdsSubscriptions {
 
   // The largest request that names versions, with room below the default of gRPC servers.
   static constexpr std::size_t kMaxRequest = std::size_t{3} << 20;
+  // No server bounds what it receives below this: a smaller request is not what was too large.
+  static constexpr std::size_t kLarge = std::size_t{64} << 10;
 
   // What opens a stream, in order: each type with node and the versions held, or without versions
-  // where they are too many or were refused.
+  // where they are too many or the server would not take so much.
   std::vector<Request> initial();
-  // The stream ended because a request was too much for the server (RESOURCE_EXHAUSTED): types
-  // whose versions were sent and not answered are opened without them until they were answered.
-  void on_exhausted();
-  // To be called with each response before its update is applied: one that holds everything there
+  // The stream ended because a request was larger than the server takes: types whose versions made
+  // theirs large, and were not answered, are opened without them until they were answered.
+  void on_too_large();
+  // To be called with each response before its update is applied. One that holds everything there
   // is gets removals for what is held and not mentioned in it.
   void complete(XdsResponse& response);
   // The answer to a response whose update has been applied: records versions; ACK, or NACK when
@@ -51,7 +53,7 @@ class XdsSubscriptions {
     std::string_view url;
     std::unordered_map<Name, std::string> versions{};
     bool acked = false;
-    bool named = false;    // this stream was opened with versions, and has not answered yet
+    bool large = false;    // this stream was opened with many versions, and has not answered yet
     bool whole = false;    // opened without: its first response is everything there is
     bool unnamed = false;  // the next stream is opened without
   };

@@ -251,22 +251,36 @@ TEST_F(XdsClientTest, ReportsHeldVersionsAfterAReconnect) {
   EXPECT_EQ(updates_.size(), 2U) << "nothing was dropped meanwhile";
 }
 
-TEST_F(XdsClientTest, AsksForEverythingWhenItsVersionsAreTooMuch) {
+TEST_F(XdsClientTest, ARateLimitDoesNotForgetVersions) {
   testing::LoopbackServer server(ads_);
   start(server.address());
   opening();
-  ads_.send(addresses("n1", {"a", "b"}));
+  ads_.send(addresses("n1", {std::string(80'000, 'a')}));
+  next();
+  ads_.finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "rotating"));
+  EXPECT_EQ(opening().initial_resource_versions_size(), 1);
+  ads_.finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "request rate limit exceeded"));
+  EXPECT_EQ(opening().initial_resource_versions_size(), 1);
+}
+
+TEST_F(XdsClientTest, AsksForEverythingWhenItsVersionsAreTooMuch) {
+  const std::string a(80'000, 'a'), b(80'000, 'b');
+  testing::LoopbackServer server(ads_);
+  start(server.address());
+  opening();
+  ads_.send(addresses("n1", {a, b}));
   next();
   ads_.finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "rotating"));
   EXPECT_EQ(opening().initial_resource_versions_size(), 2);
-  ads_.finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "larger than max"));
+  ads_.finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                           "grpc: received message larger than max (80000 vs. 70000)"));
   EXPECT_EQ(opening().initial_resource_versions_size(), 0);
   ASSERT_EQ(updates_.size(), 1U) << "nothing is dropped before the answer";
-  ads_.send(addresses("n2", {"b"}, "v2"));
+  ads_.send(addresses("n2", {b}, "v2"));
   next();
   ASSERT_EQ(updates_.size(), 2U);
   EXPECT_EQ(updates_[1].workloads.size(), 1U);
-  EXPECT_THAT(updates_[1].removed_addresses, ElementsAre("a"));
+  EXPECT_THAT(updates_[1].removed_addresses, ElementsAre(a));
 }
 
 TEST_F(XdsClientTest, EndsAreTold) {

@@ -3,6 +3,7 @@
 
 #include "control/xds/reconnect.hpp"
 
+#include "proto/authorization.pb.h"
 #include "proto/workload.pb.h"
 
 #include <gmock/gmock.h>
@@ -37,6 +38,20 @@ void add_workload(Response& response, const std::string& uid, const std::string&
   resource->set_version(version);
   resource->mutable_resource()->set_type_url(std::string(kAddressType));
   resource->mutable_resource()->set_value(message.SerializeAsString());
+}
+
+// An ALLOW policy for one port.
+void add_policy(Response& response, const std::string& name, const std::string& version,
+                std::uint32_t port = 80,
+                istio::security::Scope scope = istio::security::NAMESPACE) {
+  istio::security::Authorization policy;
+  policy.set_scope(scope);
+  policy.add_rules()->add_clauses()->add_matches()->add_destination_ports(port);
+  auto* resource = response.add_resources();
+  resource->set_name(name);
+  resource->set_version(version);
+  resource->mutable_resource()->set_type_url(std::string(kAuthorizationType));
+  resource->mutable_resource()->set_value(policy.SerializeAsString());
 }
 
 XdsSubscriptions make() {
@@ -133,38 +148,56 @@ TEST(XdsSubscriptions, NamesNothingWhereTheRequestWouldBeTooLarge) {
               UnorderedElementsAre(Pair(names[7], "v2")));
 }
 
+// A name long enough for its request to be a large one.
+std::string long_name(const std::string& start) {
+  return start + std::string(XdsSubscriptions::kLarge, 'x');
+}
+
 TEST(XdsSubscriptions, NamesNothingAfterTheServerHadTooMuch) {
-  auto subscriptions = holding({"a", "b", "c", "d"});
+  const auto a = long_name("a"), b = long_name("b"), c = long_name("c"), d = long_name("d");
+  auto subscriptions = holding({a, b, c, d});
   EXPECT_EQ(subscriptions.initial()[0].initial_resource_versions_size(), 4);
-  subscriptions.on_exhausted();
+  subscriptions.on_too_large();
   EXPECT_EQ(subscriptions.initial()[0].initial_resource_versions_size(), 0);
   EXPECT_EQ(subscriptions.initial()[0].initial_resource_versions_size(), 0) << "not answered yet";
   auto everything = response_of(kAddressType, "n3");
-  add_workload(everything, "a", "v1");
-  add_workload(everything, "b", "v2", "not an address");
-  everything.add_removed_resources("c");
+  add_workload(everything, a, "v1");
+  add_workload(everything, b, "v2", "not an address");
+  everything.add_removed_resources(c);
   const auto completed = take(subscriptions, std::move(everything));
-  EXPECT_THAT(completed.update.removed_addresses, UnorderedElementsAre("c", "d"))
+  EXPECT_THAT(completed.update.removed_addresses, UnorderedElementsAre(c, d))
       << "what was refused is mentioned: the earlier version stays";
   auto more = response_of(kAddressType, "n4");
   add_workload(more, "e", "v1");
   EXPECT_THAT(take(subscriptions, std::move(more)).update.removed_addresses, IsEmpty())
       << "only the first response is complete";
   EXPECT_THAT(subscriptions.initial()[0].initial_resource_versions(),
-              UnorderedElementsAre(Pair("a", "v1"), Pair("b", "v1"), Pair("e", "v1")));
+              UnorderedElementsAre(Pair(a, "v1"), Pair(b, "v1"), Pair("e", "v1")));
+}
+
+TEST(XdsSubscriptions, ASmallRequestWasNotTooLarge) {
+  auto subscriptions = holding({long_name("a")});
+  auto policies = response_of(kAuthorizationType, "n3");
+  add_policy(policies, "ns/p", "v1");
+  take(subscriptions, std::move(policies));
+  subscriptions.initial();
+  subscriptions.on_too_large();
+  const auto requests = subscriptions.initial();
+  EXPECT_EQ(requests[0].initial_resource_versions_size(), 0);
+  EXPECT_EQ(requests[1].initial_resource_versions_size(), 1);
 }
 
 TEST(XdsSubscriptions, AFirstOrAnOrdinaryStreamRemovesNothing) {
   auto subscriptions = make();
   subscriptions.initial();
-  subscriptions.on_exhausted();
+  subscriptions.on_too_large();
   auto first = response_of(kAddressType, "n1");
-  add_workload(first, "a", "v1");
+  add_workload(first, long_name("a"), "v1");
   EXPECT_THAT(take(subscriptions, std::move(first)).update.removed_addresses, IsEmpty());
   subscriptions.initial();
   auto nothing_new = response_of(kAddressType, "n2");
   EXPECT_THAT(take(subscriptions, std::move(nothing_new)).update.removed_addresses, IsEmpty());
-  subscriptions.on_exhausted();
+  subscriptions.on_too_large();
   EXPECT_EQ(subscriptions.initial()[0].initial_resource_versions_size(), 1)
       << "what ended an answered stream was another request";
   auto other = response_of("type.googleapis.com/other", "n3");
