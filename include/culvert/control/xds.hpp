@@ -51,7 +51,8 @@ std::string_view to_string(XdsTermination reason);
 struct XdsEvents {
   // One response: apply it now (it is acknowledged right after the call returns). Required.
   std::function<void(state::Update)> apply;
-  // Once, when the first response of both types has been applied and acknowledged.
+  // Once, when of both types a response has been applied of which nothing is missing: taken, or
+  // refused and an earlier version or a stand-in in its place (docs/decisions/0009).
   std::function<void()> ready;
   // A stream or connection attempt ended.
   std::function<void(XdsTermination)> terminated;

@@ -118,6 +118,13 @@ class XdsClient::Impl : public std::enable_shared_from_this<Impl> {
                log::num("removed", static_cast<std::int64_t>(response.removed.size()))});
     for (const auto& why : response.rejected)
       log::warn(target, "resource rejected", {log::str("error", why)});
+    for (const auto& policy : response.stand_ins)
+      log::warn(
+          target,
+          "a policy that cannot be read has no earlier version: until it can be read, " +
+              std::string(policy.action == state::Policy::Action::allow ? "it allows nothing"
+                                                                        : "it denies everything"),
+          {log::str("policy", policy.resource_name.str())});
     if (events_.received)
       events_.received(response.type_url, response.payload_bytes, response.rejected.size());
   }

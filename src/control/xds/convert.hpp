@@ -7,6 +7,7 @@
 #include "culvert/state/service.hpp"
 #include "culvert/state/workload.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace istio::workload {
@@ -28,5 +29,10 @@ Result<state::Service> to_service(const istio::workload::Service& in);
 // `resource_name` becomes the policy's key.
 Result<state::Policy> to_policy(std::string_view resource_name,
                                 const istio::security::Authorization& in);
+// What may stand in for a policy that to_policy() refuses: of the same name, scope and action, it
+// allows nothing or denies everything (docs/decisions/0009-refused-policies.md). Nothing when name,
+// scope or action is what cannot be read, or when the policy is not enforced anyway.
+std::optional<state::Policy> to_stand_in(std::string_view resource_name,
+                                         const istio::security::Authorization& in);
 
 }  // namespace culvert::control

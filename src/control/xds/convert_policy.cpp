@@ -143,9 +143,8 @@ Result<void> set_enums(const wire::Authorization& in, state::Policy& out) {
   return {};
 }
 
-}  // namespace
-
-Result<state::Policy> to_policy(std::string_view resource_name, const wire::Authorization& in) {
+// All but the rules.
+Result<state::Policy> to_head(std::string_view resource_name, const wire::Authorization& in) {
   if (resource_name.empty()) return bad_field("resource name", "missing");
   state::Policy out;
   out.resource_name = Name(resource_name);
@@ -153,12 +152,29 @@ Result<state::Policy> to_policy(std::string_view resource_name, const wire::Auth
   out.namespace_ = Name(in.namespace_());
   out.dry_run = in.dry_run();
   if (auto set = set_enums(in, out); !set) return set.error();
+  return out;
+}
+
+}  // namespace
+
+Result<state::Policy> to_policy(std::string_view resource_name, const wire::Authorization& in) {
+  auto out = to_head(resource_name, in);
+  if (!out) return out;
   for (const auto& rule : in.rules()) {
     auto converted = to_rule(rule);
     if (!converted) return converted.error();
-    out.rules.push_back(std::move(*converted));
+    out->rules.push_back(std::move(*converted));
   }
   return out;
+}
+
+std::optional<state::Policy> to_stand_in(std::string_view resource_name,
+                                         const wire::Authorization& in) {
+  auto out = to_head(resource_name, in);
+  if (!out || out->dry_run) return std::nullopt;
+  // Without rules an ALLOW policy allows nothing; a rule without clauses matches everything.
+  if (out->action == state::Policy::Action::deny) out->rules.emplace_back();
+  return *std::move(out);
 }
 
 }  // namespace culvert::control

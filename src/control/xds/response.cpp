@@ -31,28 +31,30 @@ Result<std::string> add_address(const std::string& bytes, state::Update& update)
 }
 
 Result<std::string> add_policy(const std::string& name, const std::string& bytes,
-                               state::Update& update) {
+                               XdsResponse& out) {
   istio::security::Authorization policy;
   if (!policy.ParseFromString(bytes)) return fail(Errc::protocol, "cannot be decoded");
   auto converted = to_policy(name, policy);
-  if (!converted) return converted.error();
-  update.policies.push_back(std::move(*converted));
+  if (!converted) {
+    if (auto instead = to_stand_in(name, policy)) out.stand_ins.push_back(*std::move(instead));
+    return converted.error();
+  }
+  out.update.policies.push_back(std::move(*converted));
   return name;
 }
 
-Result<std::string> add(const std::string& type_url, const discovery::Resource& resource,
-                        state::Update& update) {
+Result<std::string> add(const discovery::Resource& resource, XdsResponse& out) {
   if (!resource.has_resource()) return fail(Errc::invalid, "empty");
-  if (resource.resource().type_url() != type_url)
+  if (resource.resource().type_url() != out.type_url)
     return fail(Errc::invalid, "is of type " + resource.resource().type_url());
   const auto& bytes = resource.resource().value();
-  return type_url == kAddressType ? add_address(bytes, update)
-                                  : add_policy(resource.name(), bytes, update);
+  return out.type_url == kAddressType ? add_address(bytes, out.update)
+                                      : add_policy(resource.name(), bytes, out);
 }
 
 void decode_resource(discovery::Resource& resource, XdsResponse& out) {
   out.payload_bytes += resource.resource().value().size();
-  auto added = add(out.type_url, resource, out.update);
+  auto added = add(resource, out);
   if (!added) {
     out.rejected.push_back(resource.name() + ": " + added.error().detail);
     out.refused.emplace_back(resource.name());

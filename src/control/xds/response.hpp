@@ -31,7 +31,10 @@ struct XdsResponse {
   std::vector<Name> removed;
   std::vector<std::string> rejected;  // "<name>: <reason>"
   std::vector<Name> refused;          // the names of those
-  std::uint64_t payload_bytes = 0;    // of all resources
+  // For policies among them, one each that fails closed. Not part of `update`: whether it is needed
+  // depends on what is held (XdsSubscriptions::complete).
+  std::vector<state::Policy> stand_ins;
+  std::uint64_t payload_bytes = 0;  // of all resources
 };
 
 // Takes a response apart; bad resources only cost themselves. A type that was not asked for yields

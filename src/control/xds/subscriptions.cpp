@@ -85,29 +85,62 @@ void XdsSubscriptions::complete(XdsResponse& response) {
   if (type == nullptr) return;
   type->large = false;
   type->unnamed = false;
-  if (!std::exchange(type->whole, false)) return;
+  if (std::exchange(type->whole, false)) remove_unmentioned(*type, response);
+  stand_in(*type, response);
+}
+
+void XdsSubscriptions::remove_unmentioned(const Type& type, XdsResponse& response) {
   std::unordered_set<Name> mentioned(response.refused.begin(), response.refused.end());
   for (const auto& [name, version] : response.accepted) mentioned.insert(name);
   mentioned.insert(response.removed.begin(), response.removed.end());
-  auto& removed = type->url == kAddressType ? response.update.removed_addresses
-                                            : response.update.removed_policies;
-  for (const auto& [name, version] : type->versions) {
+  auto& removed = type.url == kAddressType ? response.update.removed_addresses
+                                           : response.update.removed_policies;
+  for (const auto& [name, version] : type.versions) {
     if (mentioned.contains(name)) continue;
     response.removed.push_back(name);
     removed.push_back(name.str());
   }
 }
 
+void XdsSubscriptions::stand_in(const Type& type, XdsResponse& response) {
+  if (response.stand_ins.empty()) return;
+  std::unordered_set<Name> taken;
+  for (const auto& [name, version] : response.accepted) taken.insert(name);
+  const std::unordered_set<Name> removed(response.removed.begin(), response.removed.end());
+  std::erase_if(response.stand_ins, [&](const state::Policy& policy) {
+    const auto& name = policy.resource_name;
+    const bool earlier = type.versions.contains(name) && !type.stand_ins.contains(name);
+    return taken.contains(name) || (earlier && !removed.contains(name));
+  });
+  response.update.policies.insert(response.update.policies.end(), response.stand_ins.begin(),
+                                  response.stand_ins.end());
+}
+
+// Insertion beats removal of the same name, as in the state. A stand-in is held without a version:
+// named at the next stream, the server sends what it stands for again, or says that it is gone.
+void XdsSubscriptions::record(Type& type, const XdsResponse& response) {
+  for (const auto& name : response.removed) {
+    type.versions.erase(name);
+    type.stand_ins.erase(name);
+  }
+  for (const auto& [name, version] : response.accepted) {
+    type.versions[name] = version;
+    type.stand_ins.erase(name);
+  }
+  for (const auto& policy : response.stand_ins) {
+    type.versions[policy.resource_name].clear();
+    type.stand_ins.insert(policy.resource_name);
+  }
+  type.synced =
+      type.synced || std::all_of(response.refused.begin(), response.refused.end(),
+                                 [&](const Name& name) { return type.versions.contains(name); });
+}
+
 XdsSubscriptions::Request XdsSubscriptions::answer(const XdsResponse& response) {
   Request out;
   out.set_type_url(response.type_url);
   out.set_response_nonce(response.nonce);
-  if (auto* type = find(response.type_url)) {
-    // Insertion beats removal of the same name, as in the state.
-    for (const auto& name : response.removed) type->versions.erase(name);
-    for (const auto& [name, version] : response.accepted) type->versions[name] = version;
-    if (response.rejected.empty()) type->acked = true;
-  }
+  if (auto* type = find(response.type_url)) record(*type, response);
   if (!response.rejected.empty()) {
     out.mutable_error_detail()->set_code(kInvalidArgument);
     out.mutable_error_detail()->set_message(summary(response.rejected));

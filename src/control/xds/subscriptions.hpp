@@ -15,6 +15,7 @@
 #include <array>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace culvert::control {
@@ -38,13 +39,15 @@ class XdsSubscriptions {
   // theirs large, and were not answered, are opened without them until they were answered.
   void on_too_large();
   // To be called with each response before its update is applied. One that holds everything there
-  // is gets removals for what is held and not mentioned in it.
+  // is gets removals for what is held and not mentioned in it. Stand-ins of refused policies that
+  // leave nothing behind join its update; of its `stand_ins`, those stay.
   void complete(XdsResponse& response);
   // The answer to a response whose update has been applied: records versions; ACK, or NACK when
   // something was rejected.
   Request answer(const XdsResponse& response);
-  // True once every type has been acknowledged.
-  bool ready() const { return types_[0].acked && types_[1].acked; }
+  // True once every type has had a response of which nothing is missing: all of it was taken, or
+  // what was refused has an earlier version or a stand-in in its place.
+  bool ready() const { return types_[0].synced && types_[1].synced; }
   // How many resources are held.
   std::size_t held() const { return types_[0].versions.size() + types_[1].versions.size(); }
 
@@ -52,12 +55,16 @@ class XdsSubscriptions {
   struct Type {
     std::string_view url;
     std::unordered_map<Name, std::string> versions{};
-    bool acked = false;
+    std::unordered_set<Name> stand_ins{};  // of those: held without a version
+    bool synced = false;
     bool large = false;    // this stream was opened with many versions, and has not answered yet
     bool whole = false;    // opened without: its first response is everything there is
     bool unnamed = false;  // the next stream is opened without
   };
   Type* find(std::string_view url);
+  static void remove_unmentioned(const Type& type, XdsResponse& response);
+  static void stand_in(const Type& type, XdsResponse& response);
+  static void record(Type& type, const XdsResponse& response);
   explicit XdsSubscriptions(envoy::service::discovery::v3::Node node) : node_(std::move(node)) {}
 
   envoy::service::discovery::v3::Node node_;

@@ -1,8 +1,9 @@
 // The xDS client against a gRPC server on loopback.
 #include "control/server/loopback_server.hpp"
 #include "culvert/control/xds.hpp"
-#include "culvert/state/store.hpp"
+#include "culvert/state/authorize.hpp"
 
+#include "proto/authorization.pb.h"
 #include "proto/discovery.grpc.pb.h"
 #include "proto/workload.pb.h"
 
@@ -228,6 +229,34 @@ TEST_F(XdsClientTest, RejectsPartOfAResponse) {
   ASSERT_EQ(updates_.size(), 1U);
   EXPECT_EQ(updates_[0].workloads.at(0).uid, "good");
   EXPECT_EQ(rejected_, 1U);
+}
+
+// A policy whose only rule cannot be read must not be as if there were no policy.
+TEST_F(XdsClientTest, ABadPolicyAtTheFirstSyncIsEnforcedAsNothingAllowed) {
+  testing::LoopbackServer server(ads_);
+  start(server.address());
+  opening();
+  ads_.send(addresses("n1", {"a"}));
+  next();
+  istio::security::Authorization policy;
+  policy.set_name("only-80");
+  policy.set_action(istio::security::ALLOW);
+  policy.add_rules()->add_clauses()->add_matches()->add_destination_ports(70'000);
+  auto response = no_policies("n2");
+  auto* resource = response.add_resources();
+  resource->set_name("ns/only-80");
+  resource->set_version("v1");
+  resource->mutable_resource()->set_type_url(kAuthorization);
+  resource->mutable_resource()->set_value(policy.SerializeAsString());
+  ads_.send(response);
+  EXPECT_THAT(next().error_detail().message(), HasSubstr("ns/only-80: destination_ports"));
+  testing::run_until(io_, [&] { return ready_ == 1; });
+  state::Store store(state::LocalNode{});
+  for (auto& update : updates_) store.apply(std::move(update));
+  const auto view = store.view();
+  const auto workload = view.find_workload(Name("a"));
+  ASSERT_NE(workload, nullptr);
+  EXPECT_FALSE(state::authorize(view, *workload, {}).allowed) << "a plaintext peer";
 }
 
 TEST_F(XdsClientTest, ReportsHeldVersionsAfterAReconnect) {

@@ -1,6 +1,8 @@
 // Wire messages to state values: what is taken over, what is refused and why.
 #include "control/xds/convert.hpp"
 
+#include "culvert/state/authorize.hpp"
+
 #include "proto/authorization.pb.h"
 #include "proto/workload.pb.h"
 
@@ -295,6 +297,34 @@ TEST(ConvertPolicy, RefusesWhatWouldChangeItsMeaningIfDropped) {
     EXPECT_THAT(out.error().detail, ::testing::StartsWith(test.field));
   }
   EXPECT_TRUE(to_policy("", {}).has_error());
+}
+
+TEST(ConvertPolicy, AStandInFailsClosed) {
+  security::Authorization in;
+  in.set_name("p");
+  in.set_namespace_("ns");
+  in.set_scope(security::WORKLOAD_SELECTOR);
+  only_match(in).add_destination_ports(70000);
+  const state::ConnectionFacts anybody{};
+  const auto allow = to_stand_in("ns/p", in);
+  ASSERT_TRUE(allow);
+  EXPECT_EQ(allow->resource_name, "ns/p");
+  EXPECT_EQ(allow->name, "p");
+  EXPECT_EQ(allow->namespace_, "ns");
+  EXPECT_EQ(allow->scope, state::Policy::Scope::workload_selector);
+  EXPECT_EQ(allow->action, state::Policy::Action::allow);
+  EXPECT_FALSE(state::matches(*allow, anybody));
+  in.set_action(security::DENY);
+  const auto deny = to_stand_in("ns/p", in);
+  ASSERT_TRUE(deny);
+  EXPECT_EQ(deny->action, state::Policy::Action::deny);
+  EXPECT_TRUE(state::matches(*deny, anybody));
+  EXPECT_FALSE(to_stand_in("", in)) << "no name";
+  in.set_dry_run(true);
+  EXPECT_FALSE(to_stand_in("ns/p", in)) << "not enforced";
+  in.set_dry_run(false);
+  in.set_action(static_cast<security::Action>(7));
+  EXPECT_FALSE(to_stand_in("ns/p", in)) << "to do what?";
 }
 
 }  // namespace

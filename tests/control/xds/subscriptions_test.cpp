@@ -40,7 +40,7 @@ void add_workload(Response& response, const std::string& uid, const std::string&
   resource->mutable_resource()->set_value(message.SerializeAsString());
 }
 
-// An ALLOW policy for one port.
+// An ALLOW policy for one port; one above 65535 cannot be read.
 void add_policy(Response& response, const std::string& name, const std::string& version,
                 std::uint32_t port = 80,
                 istio::security::Scope scope = istio::security::NAMESPACE) {
@@ -53,6 +53,7 @@ void add_policy(Response& response, const std::string& name, const std::string& 
   resource->mutable_resource()->set_type_url(std::string(kAuthorizationType));
   resource->mutable_resource()->set_value(policy.SerializeAsString());
 }
+constexpr std::uint32_t kBadPort = 70'000;
 
 XdsSubscriptions make() {
   XdsNode node;
@@ -204,6 +205,80 @@ TEST(XdsSubscriptions, AFirstOrAnOrdinaryStreamRemovesNothing) {
   EXPECT_THAT(take(subscriptions, std::move(other)).removed, IsEmpty());
 }
 
+// Takes one policy of that name; the completed response.
+XdsResponse take_policy(XdsSubscriptions& subscriptions, const std::string& version,
+                        std::uint32_t port) {
+  auto response = response_of(kAuthorizationType, "n");
+  add_policy(response, "ns/p", version, port);
+  return take(subscriptions, std::move(response));
+}
+
+TEST(XdsSubscriptions, AStandInFillsTheGapOfARefusedPolicy) {
+  auto subscriptions = make();
+  take(subscriptions, response_of(kAddressType, "n1"));
+  const auto refused = take_policy(subscriptions, "v1", kBadPort);
+  ASSERT_EQ(refused.update.policies.size(), 1U);
+  EXPECT_EQ(refused.update.policies[0].resource_name, "ns/p");
+  EXPECT_EQ(refused.update.policies[0].scope, state::Policy::Scope::namespace_);
+  EXPECT_THAT(refused.update.policies[0].rules, IsEmpty());
+  EXPECT_EQ(refused.stand_ins.size(), 1U);
+  EXPECT_TRUE(subscriptions.answer(refused).has_error_detail());
+  EXPECT_TRUE(subscriptions.ready()) << "nothing is missing";
+  EXPECT_THAT(subscriptions.initial()[1].initial_resource_versions(),
+              UnorderedElementsAre(Pair("ns/p", "")))
+      << "to hear when it is gone";
+  EXPECT_EQ(take_policy(subscriptions, "v2", kBadPort).stand_ins.size(), 1U);
+  EXPECT_EQ(take_policy(subscriptions, "v3", 80).update.policies[0].rules.size(), 1U);
+  EXPECT_THAT(subscriptions.initial()[1].initial_resource_versions(),
+              UnorderedElementsAre(Pair("ns/p", "v3")));
+}
+
+TEST(XdsSubscriptions, AnEarlierVersionNeedsNoStandIn) {
+  auto subscriptions = make();
+  take_policy(subscriptions, "v1", 80);
+  const auto refused = take_policy(subscriptions, "v2", kBadPort);
+  EXPECT_THAT(refused.update.policies, IsEmpty());
+  EXPECT_THAT(refused.stand_ins, IsEmpty());
+  EXPECT_THAT(subscriptions.initial()[1].initial_resource_versions(),
+              UnorderedElementsAre(Pair("ns/p", "v1")));
+  auto both = response_of(kAuthorizationType, "n");
+  add_policy(both, "ns/p", "v3", kBadPort);
+  both.add_removed_resources("ns/p");
+  EXPECT_EQ(take(subscriptions, std::move(both)).update.policies.size(), 1U)
+      << "the earlier version goes away with this response";
+}
+
+TEST(XdsSubscriptions, AGoodVersionInTheSameResponseNeedsNoStandIn) {
+  auto subscriptions = make();
+  auto twice = response_of(kAuthorizationType, "n");
+  add_policy(twice, "ns/p", "v1", 80);
+  add_policy(twice, "ns/p", "v2", kBadPort);
+  const auto completed = take(subscriptions, std::move(twice));
+  ASSERT_EQ(completed.update.policies.size(), 1U);
+  EXPECT_EQ(completed.update.policies[0].rules.size(), 1U);
+}
+
+TEST(XdsSubscriptions, AStandInGoesWithWhatItStandsFor) {
+  auto subscriptions = make();
+  take_policy(subscriptions, "v1", kBadPort);
+  auto removal = response_of(kAuthorizationType, "n");
+  removal.add_removed_resources("ns/p");
+  EXPECT_THAT(take(subscriptions, std::move(removal)).update.removed_policies, ElementsAre("ns/p"));
+  EXPECT_EQ(subscriptions.held(), 0U);
+  EXPECT_EQ(take_policy(subscriptions, "v1", kBadPort).stand_ins.size(), 1U);
+}
+
+TEST(XdsSubscriptions, WhatNothingCanStandInForHoldsUpTheFirstSync) {
+  auto subscriptions = make();
+  take(subscriptions, response_of(kAddressType, "n1"));
+  auto response = response_of(kAuthorizationType, "n2");
+  add_policy(response, "ns/p", "v1", 80, static_cast<istio::security::Scope>(7));
+  EXPECT_THAT(take(subscriptions, std::move(response)).update.policies, IsEmpty());
+  EXPECT_FALSE(subscriptions.ready());
+  take_policy(subscriptions, "v2", 80);
+  EXPECT_TRUE(subscriptions.ready());
+}
+
 TEST(XdsSubscriptions, AcknowledgesByNonce) {
   auto subscriptions = make();
   auto response = response_of(kAddressType, "n1");
@@ -241,7 +316,8 @@ TEST(XdsSubscriptions, ABadResourceOnlyCostsItself) {
     EXPECT_THAT(answer.error_detail().message(), HasSubstr(name));
   EXPECT_THAT(subscriptions.initial()[0].initial_resource_versions(),
               UnorderedElementsAre(Pair("good", "v1")));
-  EXPECT_FALSE(subscriptions.ready()) << "a NACK is no first sync";
+  take(subscriptions, response_of(kAuthorizationType, "n2"));
+  EXPECT_FALSE(subscriptions.ready()) << "of the addresses, some are missing";
 }
 
 TEST(XdsSubscriptions, AnUnknownTypeIsRefusedAndChangesNothing) {
