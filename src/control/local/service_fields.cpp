@@ -34,9 +34,15 @@ LoadBalancing read_load_balancer(const Value& value) {
   return balancing;
 }
 
-state::CidrVip read_cidr_vip(const Value& value) {
+// A range of one address is an exact one: it competes with those.
+void read_cidr_vip(const Value& value, Service& s) {
   value.only({"network", "cidr"});
-  return {value.name_or_empty("network"), value.required("cidr").prefix()};
+  const Name network = value.name_or_empty("network");
+  const IpPrefix prefix = value.required("cidr").prefix();
+  if (prefix.length() == prefix.base().bits())
+    s.vips.push_back({network, prefix.base()});
+  else
+    s.cidr_vips.push_back({network, prefix});
 }
 
 state::WeightedWaypoint read_weighted_waypoint(const Value& value) {
@@ -82,7 +88,7 @@ Service read_service(const Value& value) {
   for (const Value& vip : value.required("vips").items())
     s.vips.push_back(read_network_address(vip));
   if (const auto field = value.find("cidrVips")) {
-    for (const Value& item : field->items()) s.cidr_vips.push_back(read_cidr_vip(item));
+    for (const Value& item : field->items()) read_cidr_vip(item, s);
   }
   s.ports = read_ports(value.required("ports"));
   if (const auto field = value.find("subjectAltNames")) {

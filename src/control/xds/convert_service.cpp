@@ -72,7 +72,11 @@ Result<void> set_addresses(const wire::Service& in, state::Service& out) {
     if (address.has_length()) {
       auto prefix = to_prefix("addresses", address.address(), address.length());
       if (!prefix) return prefix.error();
-      out.cidr_vips.push_back({Name(address.network()), *prefix});
+      // A range of one address is an exact one: it competes with those.
+      if (prefix->length() == prefix->base().bits())
+        out.vips.push_back({Name(address.network()), prefix->base()});
+      else
+        out.cidr_vips.push_back({Name(address.network()), *prefix});
       continue;
     }
     const auto ip = to_ip("addresses", address.address());

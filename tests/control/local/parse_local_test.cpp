@@ -160,6 +160,18 @@ TEST(ParseLocal, ReadsAService) {
   EXPECT_EQ(s.visibility, state::Visibility::namespace_);
 }
 
+TEST(ParseLocal, ARangeOfOneAddressIsAnExactAddress) {
+  const auto update = parsed(
+      "services:\n- {name: a, namespace: b, hostname: c, ports: {}, vips: [],\n"
+      "   cidrVips: [{cidr: 10.0.0.1/32}, {network: n, cidr: '2001:2::1/128'}, {cidr: "
+      "10.0.0.0/31}]}\n");
+  const auto& s = update.services.at(0);
+  ASSERT_THAT(s.vips, SizeIs(2));
+  EXPECT_EQ(s.vips[0].to_string(), "/10.0.0.1");
+  EXPECT_EQ(s.vips[1].to_string(), "n/2001:2::1");
+  EXPECT_THAT(s.cidr_vips, SizeIs(1));
+}
+
 TEST(ParseLocal, ReadsAPolicyWithTagsAndMaps) {
   const auto update = parsed(kMesh);
   ASSERT_THAT(update.policies, SizeIs(1));

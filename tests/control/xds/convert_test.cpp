@@ -183,6 +183,46 @@ TEST(ConvertService, Everything) {
   EXPECT_TRUE(out->canonical);
 }
 
+TEST(ConvertService, ARangeOfOneAddressIsAnExactAddress) {
+  auto in = minimal_service();
+  const auto add = [&](const std::string& address, std::uint32_t length) {
+    in.add_addresses()->set_address(address);
+    in.mutable_addresses()->rbegin()->set_length(length);
+  };
+  add(kV4, 32);
+  add(kV6, 128);
+  add(std::string(10, '\0') + "\xff\xff" + kV4, 128);
+  add(kV4, 31);
+  add(kV6, 127);
+  const auto out = to_service(in);
+  ASSERT_TRUE(out.has_value());
+  ASSERT_EQ(out->vips.size(), 3U);
+  EXPECT_EQ(out->vips[0].to_string(), "/198.18.0.1");
+  EXPECT_EQ(out->vips[1].to_string(), "/2001:2::1");
+  EXPECT_EQ(out->vips[2].to_string(), "/198.18.0.1");
+  EXPECT_EQ(out->cidr_vips.size(), 2U);
+}
+
+// Among exact addresses a canonical service wins; a range would have lost to any exact address.
+TEST(ConvertService, ARangeOfOneAddressCompetesWithExactAddresses) {
+  state::Update update;
+  auto exact = minimal_service();
+  exact.add_addresses()->set_address(kV4);
+  update.services.push_back(*to_service(exact));
+  auto canonical = minimal_service();
+  canonical.set_namespace_("other");
+  canonical.set_canonical(true);
+  canonical.add_addresses()->set_address(kV4);
+  canonical.mutable_addresses(0)->set_length(32);
+  update.services.push_back(*to_service(canonical));
+  state::Store store(state::LocalNode{});
+  store.apply(std::move(update));
+  const auto found =
+      store.view().find_service_by_vip({}, IpAddress::v4(198, 18, 0, 1), Name("client"));
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->namespace_, "other");
+}
+
 TEST(ConvertService, UnknownVisibilityIsPublic) {
   auto in = minimal_service();
   in.set_visibility(static_cast<wire::Service::Visibility>(7));
