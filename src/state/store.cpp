@@ -83,8 +83,9 @@ class Store::Writer {
     const auto now = std::make_shared<const Workload>(std::move(workload));
     note(*now);
     if (old != nullptr) note(*old);
-    if (wants_certificate(*now)) identities_.add(now->identity());
-    if (old != nullptr && wants_certificate(*old)) identities_.remove(old->identity());
+    if (is_local(*now)) identities_.add(now->identity(), wants_certificate(*now));
+    if (old != nullptr && is_local(*old))
+      identities_.remove(old->identity(), wants_certificate(*old));
     retire(old);
     begin_slice();
     std::size_t touched = 0;
@@ -114,7 +115,7 @@ class Store::Writer {
     const WorkloadPtr old = indexes_.workloads.find(uid);
     if (old == nullptr) return;
     note(*old);
-    if (wants_certificate(*old)) identities_.remove(old->identity());
+    if (is_local(*old)) identities_.remove(old->identity(), wants_certificate(*old));
     retire(old);
     begin_slice();
     spend(indexes_.workloads.erase(old) + indexes_.services.remove_endpoints(*old, nullptr));
@@ -134,9 +135,12 @@ class Store::Writer {
 
   void note(const Workload& workload) {
     changes_.workloads = true;
-    if (indexes_.workloads.is_local(workload)) changes_.local_workloads = true;
+    if (is_local(workload)) changes_.local_workloads = true;
   }
 
+  bool is_local(const Workload& workload) const { return indexes_.workloads.is_local(workload); }
+
+  // Ahead of use: whoever serves a whole mesh, or does not speak HBONE, may never need one.
   bool wants_certificate(const Workload& workload) const {
     const bool here = !indexes_.local.node.empty() && workload.node == indexes_.local.node;
     return here && (workload.native_tunnel || workload.protocol == Protocol::hbone);
@@ -201,6 +205,6 @@ View Store::view() const { return View(*indexes_, mutex_); }
 
 const LocalNode& Store::local() const { return indexes_->local; }
 
-std::vector<Identity> Store::local_identities() const { return identities_->all(); }
+std::vector<Identity> Store::local_identities() const { return identities_->wanted_ahead(); }
 
 }  // namespace culvert::state

@@ -14,6 +14,7 @@ using test::key;
 using test::Mesh;
 using test::pod;
 using test::service;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -200,11 +201,14 @@ TEST(Store, TellsListenersWhatChanged) {
   EXPECT_THAT(seen.back().identities_removed, IsEmpty());
   second.protocol = Protocol::tcp;
   mesh.add(second);
-  EXPECT_THAT(seen.back().identities_removed, ElementsAre(cart));
+  EXPECT_THAT(seen.back().identities_removed, IsEmpty()) << "it may still be used";
   EXPECT_THAT(mesh.store.local_identities(), IsEmpty());
   second.native_tunnel = true;
   mesh.add(second);
   EXPECT_THAT(seen.back().identities_added, ElementsAre(cart));
+  EXPECT_THAT(mesh.store.local_identities(), ElementsAre(cart));
+  mesh.remove(second.uid.str());
+  EXPECT_THAT(seen.back().identities_removed, ElementsAre(cart));
 
   Workload remote = pod("shop", "far", {"10.0.0.3"});
   remote.node = Name("node-b");
@@ -218,6 +222,29 @@ TEST(Store, TellsListenersWhatChanged) {
   mesh.add(policy);
   EXPECT_TRUE(seen.back().policies);
   EXPECT_FALSE(seen.back().workloads);
+}
+
+// A certificate that was fetched on demand has to be dropped as well.
+TEST(Store, TellsOfTheLastUserOfAnIdentityWhateverItSpeaks) {
+  for (const auto& local : {LocalNode{Name("node-a"), {}, {}}, LocalNode{}}) {
+    Store store(local);
+    std::vector<Changes> seen;
+    store.add_listener([&](const Changes& c) { seen.push_back(c); });
+    Workload plain = pod("shop", "cart", {"10.0.0.1"});
+    plain.protocol = Protocol::tcp;
+    Workload far = pod("shop", "far", {"10.0.0.2"});
+    far.node = Name("node-b");
+    Update both;
+    both.workloads = {plain, far};
+    store.apply(both);
+    EXPECT_THAT(seen.back().identities_added, IsEmpty());
+    Update gone;
+    gone.removed_addresses = {plain.uid.str(), far.uid.str()};
+    store.apply(gone);
+    const auto& removed = seen.back().identities_removed;
+    EXPECT_THAT(removed, Contains(plain.identity()));
+    EXPECT_EQ(removed.size(), local.node.empty() ? 2U : 1U) << "that of the other node is not ours";
+  }
 }
 
 TEST(Store, GenerationGrowsWithEveryChangeOnly) {

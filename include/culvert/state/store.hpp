@@ -49,10 +49,12 @@ struct Changes {
   // A workload of this node appeared, changed (its policy list, too) or vanished: whoever waits for
   // one looks again, and live connections to it are authorized again.
   bool local_workloads = false;
-  // Identities of this node's workloads that speak HBONE, by proxy or natively: those that had none
-  // before and have one now, and the reverse. For fetching certificates ahead and dropping them.
-  // Always empty when the node has no name: nobody fetches the certificates of a whole mesh.
+  // Identities of this node's workloads that speak HBONE, by proxy or natively, of which there was
+  // none before: for fetching certificates ahead. Always empty when the node has no name: nobody
+  // fetches the certificates of a whole mesh.
   std::vector<Identity> identities_added;
+  // Identities that no workload of this node has any more, whatever it spoke: for dropping
+  // certificates, also those that were fetched on demand.
   std::vector<Identity> identities_removed;
 
   bool any() const { return workloads || services || policies; }
