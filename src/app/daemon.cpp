@@ -21,6 +21,13 @@ constexpr auto kCutGrace = std::chrono::seconds(2);
 constexpr auto kHurriedLog = std::chrono::milliseconds(200);
 // After the first synchronization: pods have been handed over and certificates fetched by then.
 constexpr auto kStartUp = std::chrono::seconds(1);
+
+void warn_of(const state::UnusableNames& unusable) {
+  std::string names;
+  for (const auto& name : unusable.names) names += (names.empty() ? "" : ", ") + name;
+  log::warn(kLog, "subject names of a service are no SPIFFE IDs and are ignored",
+            {log::str("service", unusable.service.to_string()), log::str("names", names)});
+}
 }  // namespace
 
 Daemon::Daemon(Options options)
@@ -72,6 +79,7 @@ void Daemon::join_store() {
   store_.add_listener([this](const state::Changes& changes) {
     for (const auto& identity : changes.identities_added) certificates_->prefetch(identity);
     for (const auto& identity : changes.identities_removed) certificates_->forget(identity);
+    for (const auto& unusable : changes.unusable_names) warn_of(unusable);
     node_->on_changes(changes);
   });
 }

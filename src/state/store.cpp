@@ -15,13 +15,17 @@ namespace {
 // connection waits well below a millisecond.
 constexpr std::uint64_t kSlice = 512;
 
-// SANs that are SPIFFE IDs; others can never be proven by a mesh peer.
-std::vector<Identity> parse_identities(const std::vector<std::string>& names) {
-  std::vector<Identity> list;
-  for (const std::string& name : names) {
-    if (auto identity = Identity::parse(name)) list.push_back(*std::move(identity));
+// Fills in the subject names that are SPIFFE IDs. The rest is returned: no mesh peer can prove it.
+std::vector<std::string> set_accepted(Service& service) {
+  service.accepted.clear();
+  std::vector<std::string> unusable;
+  for (const std::string& name : service.subject_alt_names) {
+    if (auto identity = Identity::parse(name))
+      service.accepted.push_back(*std::move(identity));
+    else
+      unusable.push_back(name);
   }
-  return list;
+  return unusable;
 }
 
 }  // namespace
@@ -66,9 +70,10 @@ class Store::Writer {
 
   void put(Service service) {
     inserted_services_.insert(service.key());
-    service.accepted = parse_identities(service.subject_alt_names);
+    auto unusable = set_accepted(service);
     const ServiceEntry* entry = indexes_.services.find(service.key());
     if (entry != nullptr && entry->service != nullptr && *entry->service == service) return;
+    if (!unusable.empty()) changes_.unusable_names.push_back({service.key(), std::move(unusable)});
     if (entry != nullptr) retire(entry->service);
     const auto now = std::make_shared<const Service>(std::move(service));
     changes_.services = true;

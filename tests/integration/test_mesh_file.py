@@ -67,3 +67,14 @@ class LocalFile(FileTest):
         self.write(json.dumps(document))
         self.node_b.daemon.wait_line("the local file has changed and is in force")
         wait_for(lambda: not self.denied(), "the removed policy to be gone")
+
+
+class Warnings(FileTest):
+    """What is served, and is not what its author probably meant."""
+
+    def test_subject_names_that_nobody_can_prove_are_warned_of(self):
+        server = self.mesh.pod("server", 1)
+        self.mesh.service("shop", 1, {"80": 8080}, [server], subjectAltNames=["shop.example"])
+        self.mesh.start()
+        self.node_a.daemon.wait_line("\twarn\t", "no SPIFFE IDs", 'service="demo/shop.demo',
+                                     'names="shop.example"')

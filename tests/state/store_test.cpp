@@ -247,6 +247,25 @@ TEST(Store, TellsOfTheLastUserOfAnIdentityWhateverItSpeaks) {
   }
 }
 
+TEST(Store, TellsOnceWhichSubjectNamesOfAServiceAreUnusable) {
+  Mesh mesh;
+  std::vector<Changes> seen;
+  mesh.store.add_listener([&](const Changes& c) { seen.push_back(c); });
+  Service s = service("shop", "cart.local", {});
+  s.subject_alt_names = {"cart.example", "spiffe://td/ns/shop/sa/cart", "spiffe://td/x"};
+  mesh.add(s);
+  ASSERT_EQ(seen.back().unusable_names.size(), 1U);
+  EXPECT_EQ(seen.back().unusable_names[0].service.to_string(), "shop/cart.local");
+  EXPECT_THAT(seen.back().unusable_names[0].names, ElementsAre("cart.example", "spiffe://td/x"));
+  const auto held = mesh.store.view().find_service(s.key());
+  EXPECT_EQ(held->accepted.size(), 1U);
+  mesh.add(s);
+  EXPECT_EQ(seen.size(), 1U) << "an equal record is no change";
+  s.subject_alt_names = {"spiffe://td/ns/shop/sa/cart"};
+  mesh.add(s);
+  EXPECT_THAT(seen.back().unusable_names, IsEmpty());
+}
+
 TEST(Store, GenerationGrowsWithEveryChangeOnly) {
   Mesh mesh;
   const auto before = mesh.store.generation();

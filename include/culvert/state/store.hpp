@@ -41,6 +41,12 @@ struct Update {
   }
 };
 
+// Subject names of a new or changed service that are no SPIFFE IDs: no mesh peer can prove one.
+struct UnusableNames {
+  NamespacedHostname service;
+  std::vector<std::string> names;  // never empty, as received
+};
+
 // What an apply() changed, for listeners. Records equal to what was held count as no change.
 struct Changes {
   bool workloads = false;
@@ -56,6 +62,8 @@ struct Changes {
   // Identities that no workload of this node has any more, whatever it spoke: for dropping
   // certificates, also those that were fetched on demand.
   std::vector<Identity> identities_removed;
+  // For a warning.
+  std::vector<UnusableNames> unusable_names;
 
   bool any() const { return workloads || services || policies; }
 };
