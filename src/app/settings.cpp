@@ -60,6 +60,7 @@ control::XdsOptions xds_options(const Options& options) {
   xds.server.address = options.xds_address;
   xds.server.root = options.xds_root_ca;
   xds.server.alt_hostname = options.alt_xds_hostname;
+  xds.server.tls12 = options.tls12;
   xds.server.token = token_of(options);
   xds.server.cluster_id = options.cluster_id;
   xds.server.headers = options.xds_headers;
@@ -77,6 +78,7 @@ control::CaOptions ca_options(const Options& options) {
   ca.server.address = options.ca_address;
   ca.server.root = options.ca_root_ca;
   ca.server.alt_hostname = options.alt_ca_hostname;
+  ca.server.tls12 = options.tls12;
   ca.server.token = token_of(options);
   ca.server.cluster_id = options.cluster_id;
   ca.server.headers = options.ca_headers;

@@ -47,6 +47,8 @@ struct ServerOptions {
   std::string root;
   // A second host name that the certificate may carry instead of the address's; empty = none.
   std::string alt_hostname;
+  // Also TLS 1.2. The first client of the process decides for all (tls/other_contexts.hpp).
+  bool tls12 = false;
   TokenSource token;
   // Value of the `clusterid` header.
   std::string cluster_id;

@@ -3,6 +3,7 @@
 #include "control/server/header.hpp"
 #include "control/server/trust.hpp"
 #include "culvert/base/log.hpp"
+#include "culvert/tls/other_contexts.hpp"
 
 #include <grpc/support/log.h>
 #include <grpcpp/client_context.h>
@@ -17,7 +18,7 @@
 namespace culvert::control {
 namespace {
 
-namespace tls = grpc::experimental;
+namespace grpc_tls = grpc::experimental;
 
 log::Target target("grpc");
 
@@ -30,14 +31,20 @@ void adopt_grpc_log() {
   std::call_once(once, [] { gpr_set_log_function(write_grpc_line); });
 }
 
+// gRPC takes what OpenSSL gives to new contexts.
+Result<void> limit_tls(bool tls12) {
+  static const Result<void> done = tls::restrict_other_contexts(tls12);
+  return done;
+}
+
 // Accepts a chain-verified certificate that carries the dialled host or the alternative name. (An
 // own verifier, because gRPC's can only replace the name, not add one.)
-class NameVerifier : public tls::ExternalCertificateVerifier {
+class NameVerifier : public grpc_tls::ExternalCertificateVerifier {
  public:
   explicit NameVerifier(std::vector<std::string> hosts) : hosts_(std::move(hosts)) {}
 
-  bool Verify(tls::TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)>,
-              grpc::Status* result) override {
+  bool Verify(grpc_tls::TlsCustomVerificationCheckRequest* request,
+              std::function<void(grpc::Status)>, grpc::Status* result) override {
     const auto dns = copies(request->dns_names());
     const auto ip = copies(request->ip_names());
     const bool covered = std::any_of(hosts_.begin(), hosts_.end(), [&](const std::string& host) {
@@ -48,7 +55,7 @@ class NameVerifier : public tls::ExternalCertificateVerifier {
                                      "the server's certificate is not for " + hosts_.front());
     return true;  // decided at once
   }
-  void Cancel(tls::TlsCustomVerificationCheckRequest*) override {}
+  void Cancel(grpc_tls::TlsCustomVerificationCheckRequest*) override {}
 
  private:
   static std::vector<std::string> copies(const std::vector<grpc::string_ref>& names) {
@@ -61,13 +68,14 @@ class NameVerifier : public tls::ExternalCertificateVerifier {
 
 std::shared_ptr<grpc::ChannelCredentials> credentials(const std::string& roots,
                                                       std::vector<std::string> hosts) {
-  tls::TlsChannelCredentialsOptions options;
-  options.set_certificate_provider(std::make_shared<tls::StaticDataCertificateProvider>(roots));
+  grpc_tls::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc_tls::StaticDataCertificateProvider>(roots));
   options.watch_root_certs();
   options.set_certificate_verifier(
-      tls::ExternalCertificateVerifier::Create<NameVerifier>(std::move(hosts)));
+      grpc_tls::ExternalCertificateVerifier::Create<NameVerifier>(std::move(hosts)));
   options.set_check_call_host(false);  // done above, with both names
-  return tls::TlsCredentials(options);
+  return grpc_tls::TlsCredentials(options);
 }
 
 grpc::ChannelArguments arguments() {
@@ -96,6 +104,7 @@ grpc::ChannelArguments arguments() {
 
 Result<Dialer> Dialer::make(ServerOptions options) {
   adopt_grpc_log();
+  if (auto limited = limit_tls(options.tls12); !limited) return limited.error();
   auto endpoint = Endpoint::parse(options.address);
   if (!endpoint) return endpoint.error();
   for (auto& [name, value] : options.headers) {

@@ -1,5 +1,6 @@
 // The CA client against a gRPC server on loopback.
 #include "control/server/loopback_server.hpp"
+#include "control/server/tls_server.hpp"
 #include "culvert/control/ca.hpp"
 
 #include "proto/ca.grpc.pb.h"
@@ -194,6 +195,27 @@ TEST_F(CaClientTest, TlsRootIsReadAgainAndNamesAreChecked) {
   EXPECT_TRUE(ask().has_value()) << "the alternative name, and the new root";
   root.write("");
   EXPECT_TRUE(ask().has_value()) << "an unreadable root keeps the channel";
+}
+
+// That a CA with such a server answers is shown by TlsRootIsReadAgainAndNamesAreChecked.
+TEST_F(CaClientTest, SpeaksTls13WithAesOnly) {
+  using Limits = testing::TlsServer::Limits;
+  const auto certificate = testing::make_server_certificate("IP:127.0.0.1");
+  const testing::TemporaryFile root(certificate.certificate);
+  // What a server that can do no more than this sees of us.
+  const auto seen = [&](const Limits& limits) {
+    testing::TlsServer server(certificate, limits);
+    auto chosen = options(server.address());
+    chosen.server.root = root.path();
+    make(chosen);
+    EXPECT_TRUE(ask().has_error()) << "no CA behind it";
+    testing::run_until(io_, [&] { return !server.handshakes().empty(); });
+    return server.handshakes().front();
+  };
+  EXPECT_EQ(seen({TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"}), "TLSv1.3 TLS_AES_256_GCM_SHA384");
+  EXPECT_EQ(seen({TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"}), "TLSv1.3 TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(seen({TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"}), "refused");
+  EXPECT_EQ(seen({TLS1_2_VERSION, "TLS_AES_256_GCM_SHA384"}), "refused");
 }
 
 TEST_F(CaClientTest, RefusesSettingsThatCannotWork) {
