@@ -50,9 +50,9 @@ class FakeAds : public discovery::AggregatedDiscoveryService::CallbackService {
     return first;
   }
   // The client must have sent something on the stream before.
-  void send(const Response& response) {
+  void send(Response response) {
     const std::lock_guard lock(mutex_);
-    current_->outgoing.push_back(response);
+    current_->outgoing.push_back(std::move(response));
     current_->write_next();
   }
   void finish(const grpc::Status& status) {
@@ -330,22 +330,28 @@ TEST_F(XdsClientTest, EndsAreTold) {
                                  XdsTermination::error));
 }
 
+// A response of more than 200 MiB, as one message.
 TEST_F(XdsClientTest, TakesVeryLargeResponses) {
+  constexpr int kCount = 208;
   testing::LoopbackServer server(ads_);
   start(server.address());
   opening();
-  auto response = addresses("n1", {"a"});
   istio::workload::Address big;
-  big.mutable_workload()->set_uid("big");
-  big.mutable_workload()->set_canonical_name(std::string(32UL << 20, 'x'));
-  auto* resource = response.add_resources();
-  resource->set_name("big");
-  resource->mutable_resource()->set_type_url(kAddress);
-  resource->mutable_resource()->set_value(big.SerializeAsString());
-  ads_.send(response);
+  big.mutable_workload()->set_canonical_name(std::string(1UL << 20, 'x'));
+  Response response = addresses("n1", {});
+  for (int i = 0; i < kCount; ++i) {
+    const auto uid = "big-" + std::to_string(i);
+    big.mutable_workload()->set_uid(uid);
+    auto* resource = response.add_resources();
+    resource->set_name(uid);
+    resource->mutable_resource()->set_type_url(kAddress);
+    big.SerializeToString(resource->mutable_resource()->mutable_value());
+  }
+  ads_.send(std::move(response));
   EXPECT_FALSE(next().has_error_detail());
+  EXPECT_GE(bytes_, 200UL << 20);
   ASSERT_EQ(updates_.size(), 1U);
-  EXPECT_EQ(updates_[0].workloads.size(), 2U);
+  EXPECT_EQ(updates_[0].workloads.size(), static_cast<std::size_t>(kCount));
 }
 
 TEST_F(XdsClientTest, ServerAndTrustRootMayComeLater) {
