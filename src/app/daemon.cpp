@@ -59,7 +59,7 @@ Result<void> Daemon::start() {
                                        &catalog_.sockets_open(metrics::Reporter::destination)}};
   node_ = std::make_unique<proxy::NodeProxy>(proxy_settings(options_), tunnel_settings(options_),
                                              options_.worker_threads, parts);
-  pods_ = std::make_unique<Pods>(io_, *node_);
+  pods_ = std::make_unique<Pods>(io_, *node_, store_);
   join_store();
   control::ZdsEvents events;
   events.changed = [this](bool ready, std::size_t active, std::size_t pending) {
@@ -81,6 +81,7 @@ void Daemon::join_store() {
     for (const auto& identity : changes.identities_removed) certificates_->forget(identity);
     for (const auto& unusable : changes.unusable_names) warn_of(unusable);
     node_->on_changes(changes);
+    pods_->on_changes(changes);
   });
 }
 

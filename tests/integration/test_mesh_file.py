@@ -72,6 +72,19 @@ class LocalFile(FileTest):
 class Warnings(FileTest):
     """What is served, and is not what its author probably meant."""
 
+    def test_pod_whose_record_says_tcp_is_warned_of(self):
+        client, server = self.mesh.pod("client", 0), self.mesh.pod("server", 1, protocol="TCP")
+        self.mesh.start()
+        self.assertEqual(self.answer(client, server, 8080), f"{client.v4}\n".encode())
+        warning = ("\twarn\t", "record says TCP", 'pod="demo/server"')
+        self.node_b.daemon.wait_line(*warning)
+        server.extra = {"capacity": 2}  # another record that says the same
+        self.mesh.write_config()
+        wait_for(lambda: [w for w in self.node_b.config_dump()["workloads"]
+                          if w["name"] == "server" and w.get("capacity") == 2], "the new record")
+        self.assertEqual(len(self.node_b.daemon.lines(*warning)), 1, "once")
+        self.assertEqual(self.node_a.daemon.lines("record says TCP"), [])
+
     def test_subject_names_that_nobody_can_prove_are_warned_of(self):
         server = self.mesh.pod("server", 1)
         self.mesh.service("shop", 1, {"80": 8080}, [server], subjectAltNames=["shop.example"])
