@@ -14,9 +14,11 @@ net::Async<void> next_burst(net::Worker& worker) {
   co_await turn.wait();
 }
 
-Error as_tls(const Error& error) {
-  if (error.code == Errc::timed_out) return fail(Errc::tls, "TLS handshake timed out");
-  return Error(Errc::tls, "TLS handshake: " + error.detail);
+// What the network did is not TLS's fault. Only its time-out gets another code: it must not look
+// like that of the TCP connect, which callers take for a NetworkPolicy.
+Error of_transport(const Error& error) {
+  if (error.code == Errc::timed_out) return fail(Errc::unavailable, "TLS handshake timed out");
+  return error.with("TLS handshake");
 }
 
 }  // namespace
@@ -37,16 +39,16 @@ net::Async<Result<Tunnel::Secured>> secure(net::Worker& worker, net::Stream& str
     }
     if (!output.empty()) {
       auto written = co_await stream.write_all(output);
-      if (!written) co_return as_tls(written.error());
+      if (!written) co_return of_transport(written.error());
       output.clear();
     }
     if (*status == tls::Handshake::Status::done) break;
     const std::size_t held = input.size();
     input.resize(held + kReadSize);
     auto n = co_await stream.read_some(MutableBytes(input).subspan(held));
-    if (!n) co_return as_tls(n.error());
+    if (!n) co_return of_transport(n.error());
     if (*n == 0)
-      co_return fail(Errc::tls, "the peer closed the connection during the TLS handshake");
+      co_return fail(Errc::closed, "the peer closed the connection during the TLS handshake");
     input.resize(held + *n);
   }
   auto channel = handshake.finish();

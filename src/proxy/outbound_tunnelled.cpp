@@ -60,8 +60,8 @@ net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecisio
   if (failure_) co_return *failure_;
   if (!response) co_return response.error();
   if (response->status != 200) {
-    const auto code = response->status == 401 ? Errc::denied : Errc::refused;
-    co_return culvert::fail(code, "http status: " + http_status_text(response->status));
+    // Also 401: it was the peer who denied, and counts that as such.
+    co_return culvert::fail(Errc::refused, "http status: " + http_status_text(response->status));
   }
   co_return Result<void>();
 }

@@ -31,6 +31,20 @@ class KeepAlive(OwnMesh):
             self.assertNotIn("keepalive", seen[0])
 
 
+class Unfinished(OwnMesh):
+    def prepare(self):
+        self.mute = self.mesh.pod("mute", 1, enrolled=False, protocol="HBONE")
+
+    def test_peer_that_leaves_during_the_handshake_is_a_failed_connect(self):
+        with traffic.Server(self.mute.ns, (self.mute.v4, 15008), lambda s, _: s.recv(1)):
+            s = self.client.ns.connect((self.mute.v4, 8080), 10)
+            self.addCleanup(s.close)
+            self.assertTrue(traffic.closed_by_other_side(s))
+        self.node_a.daemon.wait_line("access", f"dst.addr={self.mute.v4}:15008", "TLS handshake")
+        failed = self.node_a.metrics()["istio_tcp_connections_failed_total"]
+        self.assertEqual([(labels["response_flags"], n) for labels, n in failed], [("CONNECT", 1)])
+
+
 class Silence(OwnMesh):
     """The network between the nodes swallows every packet of HBONE and says nothing."""
 

@@ -1,5 +1,7 @@
 """Authorization at the destination, changed while the mesh runs."""
 
+from collections import Counter
+
 from harness import traffic
 from harness.process import wait_for
 from standard import MeshTest
@@ -16,6 +18,7 @@ class Policies(MeshTest):
         super().setUp()
         self.serve(self.server, traffic.tell_peer)
         self.addCleanup(self.clear)
+        self.before = {node: self.failed(node) for node in self.mesh.nodes}
 
     def clear(self):
         self.mesh.policies = []
@@ -35,6 +38,14 @@ class Policies(MeshTest):
             return have == wanted and sorted(server.get("authorizationPolicies", [])) == sorted(
                 self.server.policies)
         wait_for(arrived, f"policies {wanted}")
+
+    def failed(self, node):
+        """What connections from the client have failed of, as the node counts it, by flag."""
+        found = Counter()
+        for labels, value in node.metrics().get("istio_tcp_connections_failed_total", []):
+            if labels["source_workload"] == "client":
+                found[labels["response_flags"]] += value
+        return found
 
     def allowed(self, source, v6=False):
         address = self.server.v6 if v6 else self.server.v4
@@ -59,6 +70,9 @@ class Policies(MeshTest):
         self.assertTrue(self.allowed(self.second))
         self.node_b.daemon.wait_line("access", "explicitly denied by: demo/not-client")
         self.assertIn("401", self.node_a.daemon.wait_line("access", "http status"))
+        # Denied where the decision is made; to the source the answer is a failed CONNECT.
+        for node, flag in ((self.node_a, "CONNECT"), (self.node_b, "DENY")):
+            self.assertEqual(self.failed(node) - self.before[node], Counter([flag]))
         self.clear()
         self.assertTrue(self.allowed(self.client))
 
