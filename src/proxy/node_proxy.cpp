@@ -88,12 +88,10 @@ void NodeProxy::stop_pod(const std::string& uid) {
 }
 
 void NodeProxy::on_changes(const state::Changes& changes) {
-  const bool recheck = changes.policies || changes.local_workloads;
-  if (!recheck && !changes.workloads) return;
+  if (!changes.policies && !changes.workloads) return;
   for (auto& worker : workers_) {
-    worker->post([raw = worker.get(), recheck, gone = changes.identities_removed] {
-      raw->on_changes(recheck, gone);
-    });
+    worker->post([raw = worker.get(), policies = changes.policies, local = changes.local_workloads,
+                  gone = changes.identities_removed] { raw->on_changes(policies, local, gone); });
   }
 }
 

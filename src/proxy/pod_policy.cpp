@@ -49,20 +49,33 @@ Result<void> PodProxy::authorize(const state::Workload& workload,
   return fail(Errc::denied, "connection closed due to policy rejection: " + verdict.reason());
 }
 
-void PodProxy::recheck_connections() {
+// Each one goes to the back of the list when it is looked at. New connections join there as well,
+// judged by what holds now, so those at the front are the ones to look at, however many have ended.
+std::size_t PodProxy::recheck(std::size_t most) {
   const auto current = workload();
-  for (auto it = connections_.begin(); it != connections_.end();) {
-    Connection& connection = *it++;
-    if (connection.facts().reporter != metrics::Reporter::destination) continue;
-    const state::ConnectionFacts facts{connection.facts().source,
-                                       connection.facts().source_identity(),
-                                       connection.facts().actual_destination()};
-    // A pod that has left the mesh meanwhile is judged as it was when the connection opened.
-    const auto& judged = current ? current : connection.facts().destination_workload;
-    const auto verdict = state::authorize(environment_.store.view(), *judged, facts);
-    if (!verdict.allowed) {
-      connection.cut(fail(Errc::denied, "connection closed due to policy change"));
+  std::size_t looked_at = 0;
+  for (; to_recheck_ != 0 && looked_at < most; --to_recheck_, ++looked_at) {
+    if (connections_.empty()) {
+      to_recheck_ = 0;
+      break;
     }
+    Connection& connection = connections_.front();
+    connections_.splice(connections_.end(), connections_, connections_.begin());
+    recheck(connection, current);
+  }
+  return looked_at;
+}
+
+void PodProxy::recheck(Connection& connection, const state::WorkloadPtr& current) {
+  if (connection.facts().reporter != metrics::Reporter::destination) return;
+  const state::ConnectionFacts facts{connection.facts().source,
+                                     connection.facts().source_identity(),
+                                     connection.facts().actual_destination()};
+  // A pod that has left the mesh meanwhile is judged as it was when the connection opened.
+  const auto& judged = current ? current : connection.facts().destination_workload;
+  const auto verdict = state::authorize(environment_.store.view(), *judged, facts);
+  if (!verdict.allowed) {
+    connection.cut(fail(Errc::denied, "connection closed due to policy change"));
   }
 }
 

@@ -57,6 +57,7 @@ Result<void> PodProxy::start() {
       {settings().inbound_port, "inbound", serve_hbone},
   };
   spoof_ = settings().original_source != OriginalSource::off;
+  judged_as_ = workload();
   for (const auto& one : wanted) {
     auto listener = listen(one.port, spoof_, one.name, one.handler);
     if (!listener && spoof_ && listener.error().code == Errc::permission &&
@@ -184,9 +185,13 @@ Error PodProxy::why_no_workload() const {
               "failed to fetch information about local workload " + info_.to_string());
 }
 
-void PodProxy::on_state_change(bool recheck) {
+void PodProxy::on_state_change(bool policies, bool local_workloads) {
   for (auto* waiter : std::exchange(waiting_, {})) waiter->set(true);
-  if (recheck) recheck_connections();
+  if (!policies && !local_workloads) return;
+  auto current = workload();
+  if (!policies && current == judged_as_) return;  // a neighbour's record
+  judged_as_ = std::move(current);
+  to_recheck_ = connections_.size();
 }
 
 const std::string& PodProxy::baggage(const state::WorkloadPtr& workload) {

@@ -45,9 +45,15 @@ class PodProxy final : public hbone::TunnelOwner {
   void drain();
   // Like drain(), and ends what is open.
   void stop(const Error& reason);
-  // The mesh changed: whoever waits for this pod's workload looks again, and, if policies may have,
-  // every inbound connection is authorized anew.
-  void on_state_change(bool recheck);
+  // The mesh changed: whoever waits for this pod's workload looks again. If policies did, or
+  // workloads of this node and this pod's record with them, its inbound connections are to be
+  // authorized anew: recheck() does that.
+  void on_state_change(bool policies, bool local_workloads);
+  // Authorizes up to `most` connections anew and cuts those that may not be any more. Returns how
+  // many it has looked at.
+  std::size_t recheck(std::size_t most);
+  // Whether connections wait for recheck().
+  bool rechecking() const { return to_recheck_ != 0; }
 
   const PodInfo& info() const { return info_; }
   std::vector<ConnectionInfo> connections() const;
@@ -117,7 +123,7 @@ class PodProxy final : public hbone::TunnelOwner {
   using Handler = net::Async<void> (*)(PodProxy&, Attempt, UniqueFd, SocketAddress);
   Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
                                                 std::string_view name, Handler handler);
-  void recheck_connections();
+  void recheck(Connection& connection, const state::WorkloadPtr& current);
   void warn_missing(std::vector<Name> missing);
   ConnectionInfo describe(const Connection& connection) const;
 
@@ -134,6 +140,8 @@ class PodProxy final : public hbone::TunnelOwner {
   };
   std::unordered_map<hbone::Tunnel*, InboundTunnel> inbound_tunnels_;
   ConnectionList connections_;
+  std::size_t to_recheck_ = 0;    // of connections_, from its front on; may count some that ended
+  state::WorkloadPtr judged_as_;  // the record when connections were last to be rechecked
   std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
   std::size_t attempts_ = 0;
   std::size_t handshakes_ = 0;

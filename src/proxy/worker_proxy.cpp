@@ -46,10 +46,28 @@ void WorkerProxy::forget(const PodProxy* pod) {
   if (drained_ && retiring_.empty()) std::exchange(drained_, nullptr)();
 }
 
-void WorkerProxy::on_changes(bool recheck, const std::vector<Identity>& gone) {
+std::vector<PodProxy*> WorkerProxy::all_pods() const {
+  std::vector<PodProxy*> all;
+  for (const auto& [uid, running] : pods_) all.push_back(running.pod.get());
+  for (const auto& pod : retiring_) all.push_back(pod.get());
+  return all;
+}
+
+void WorkerProxy::on_changes(bool policies, bool local_workloads,
+                             const std::vector<Identity>& gone) {
   for (const auto& identity : gone) context_.contexts.forget(identity);
-  for (auto& [uid, running] : pods_) running.pod->on_state_change(recheck);
-  for (auto& pod : retiring_) pod->on_state_change(recheck);
+  for (auto* pod : all_pods()) pod->on_state_change(policies, local_workloads);
+  worker_.at_turn_end(*this);
+}
+
+void WorkerProxy::on_turn_end() {
+  std::size_t budget = kRechecksPerTurn;
+  bool more = false;
+  for (auto* pod : all_pods()) {
+    budget -= pod->recheck(budget);
+    more = more || pod->rechecking();
+  }
+  if (more) worker_.at_turn_end(*this);
 }
 
 void WorkerProxy::drain(std::function<void()> done) {

@@ -232,6 +232,15 @@ TEST_F(NodeTest, EndsConnectionsThatANewPolicyForbids) {
   EXPECT_EQ(connect(target()), 401);
 }
 
+TEST_F(NodeTest, EndsThemAllHoweverManyThereAre) {
+  ASSERT_TRUE(start_pod().has_value());
+  for (int i = 0; i < 150; ++i) ASSERT_EQ(connect(target()), 200);
+  apply(deny_all());
+  run_until([&] {
+    return std::all_of(sides_.begin(), sides_.end(), [](const auto& side) { return side->ended; });
+  });
+}
+
 TEST_F(NodeTest, AnUnknownPodIsRefusedAfterTheWait) {
   forget_pod();
   ASSERT_TRUE(start_pod().has_value());
