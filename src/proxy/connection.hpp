@@ -39,7 +39,7 @@ class Connection : public boost::intrusive::list_base_hook<
   Connection& operator=(const Connection&) = delete;
 
   const Facts& facts() const { return facts_; }
-  // Ends both sides now; `reason` is what the access log says.
+  // Ends both sides now, and what is still being opened; `reason` is what the access log says.
   virtual void cut(Error reason) = 0;
 
  protected:

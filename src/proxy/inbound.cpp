@@ -2,6 +2,7 @@
 // requests accept_stream() answers.
 #include "culvert/base/log.hpp"
 #include "culvert/hbone/secure.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "proxy/pod_proxy.hpp"
 
 namespace culvert::proxy {
@@ -10,32 +11,35 @@ namespace {
 
 const log::Target kLog("proxy::inbound");
 
-// A place among the handshakes in progress.
+// A place among the handshakes in progress, all of which end with the pod.
 class HandshakeSlot {
  public:
   HandshakeSlot(PodProxy& pod, const IpAddress& source)
-      : pod_(pod), source_(source), held_(pod.begin_handshake(source)) {}
+      : pod_(pod), source_(source), held_(pod.begin_handshake(source, cancellation_)) {}
   HandshakeSlot(const HandshakeSlot&) = delete;
   ~HandshakeSlot() {
-    if (held_) pod_.end_handshake(source_);
+    if (held_) pod_.end_handshake(source_, cancellation_);
   }
   bool held() const { return held_; }
+  net::Cancellation& cancellation() { return cancellation_; }
 
  private:
   PodProxy& pod_;
   const IpAddress source_;
+  net::Cancellation cancellation_;
   const bool held_;
 };
 
 net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, UniqueFd client,
-                                                               SocketAddress peer) {
+                                                               SocketAddress peer,
+                                                               net::Cancellation& cancellation) {
   hbone::Context& context = pod.environment().tunnels;
   auto workload = pod.workload();
   if (!workload) workload = co_await pod.await_workload();
   if (!workload) co_return pod.why_no_workload();
   const Identity identity = workload->identity();
   const TimePoint deadline = context.worker.now() + context.settings.handshake_timeout;
-  auto certificate = co_await hbone::certificate_of(context, identity, deadline);
+  auto certificate = co_await hbone::certificate_of(context, identity, deadline, &cancellation);
   if (!certificate) co_return certificate.error();
   auto tls_context = context.contexts.server(identity, *certificate);
   if (!tls_context) co_return tls_context.error();
@@ -45,6 +49,8 @@ net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, Un
   if (!local) co_return local.error();
   net::Stream stream(context.worker, std::move(client));
   stream.set_deadline(deadline);
+  const net::Cancellation::Scope scope(&cancellation,
+                                       [&stream](const Error& e) { stream.cancel(e); });
   auto secured = co_await hbone::secure(context.worker, stream, **handshake);
   if (!secured) co_return secured.error();
   auto tunnel = std::make_unique<hbone::Tunnel>(context, h2::Role::server, stream.release(),
@@ -74,13 +80,13 @@ net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto local = net::local_address(client.get());
   const SocketAddress destination = local ? *local : SocketAddress{};
-  const HandshakeSlot slot(pod, peer.ip);
+  HandshakeSlot slot(pod, peer.ip);
   if (!slot.held()) {
     log_overload(pod, peer, destination);
     net::reset_on_close(client.get());
     co_return;
   }
-  auto tunnel = co_await open_tunnel(pod, std::move(client), peer);
+  auto tunnel = co_await open_tunnel(pod, std::move(client), peer, slot.cancellation());
   if (!tunnel) {
     log_early_deny(metrics::Reporter::destination, peer, destination, tunnel.error().detail);
     co_return;

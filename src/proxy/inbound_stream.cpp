@@ -109,10 +109,10 @@ void InboundStream::denied(const Error& error) { on_relay_end(&error); }
 
 net::Async<void> InboundStream::run(PodProxy::Attempt, SocketAddress application,
                                     state::WorkloadPtr workload) {
-  auto server =
-      co_await dial_application(pod_, application, pod_.spoofed_source(facts_.source, application));
-  if (failure_ || !server) {
-    fail(failure_ ? *failure_ : server.error());
+  auto server = co_await dial_application(
+      pod_, application, pod_.spoofed_source(facts_.source, application), *opening_);
+  if (const Error* reason = opening_->reason(); reason != nullptr || !server) {
+    fail(reason != nullptr ? *reason : server.error());
     co_return;
   }
   if (relay_.stream_closed()) {
@@ -120,7 +120,7 @@ net::Async<void> InboundStream::run(PodProxy::Attempt, SocketAddress application
     co_return;
   }
   accept(workload);
-  started_ = true;
+  opening_.reset();
   relay_.start(std::move(*server));
 }
 
@@ -134,16 +134,16 @@ void InboundStream::accept(const state::WorkloadPtr& workload) {
 }
 
 void InboundStream::fail(Error error) {
-  if (!failure_) failure_ = std::make_unique<Error>(std::move(error));
-  const int status = failure_->code == Errc::denied ? 401 : 503;
+  opening_->cancel(std::move(error));
+  const int status = opening_->reason()->code == Errc::denied ? 401 : 503;
   if (!relay_.refuse(status)) on_relay_end(nullptr);
 }
 
 void InboundStream::cut(Error reason) {
-  if (started_) {
+  if (opening_) {
+    opening_->cancel(std::move(reason));
+  } else {
     relay_.cut(std::move(reason));
-  } else if (!failure_) {
-    failure_ = std::make_unique<Error>(std::move(reason));
   }
 }
 
@@ -154,7 +154,7 @@ void InboundStream::on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) {
 
 void InboundStream::on_relay_end(const Error* error) {
   PodProxy& pod = pod_;
-  if (failure_) error = failure_.get();
+  if (opening_ && opening_->reason() != nullptr) error = opening_->reason();
   closed(relay_.bytes_to_app(), relay_.bytes_to_tunnel(), error, pod.worker().now());
   delete this;
   pod.check_idle();

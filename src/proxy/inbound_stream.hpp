@@ -2,6 +2,7 @@
 #pragma once
 
 #include "culvert/hbone/relay.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "proxy/pod_proxy.hpp"
 
 namespace culvert::proxy {
@@ -29,8 +30,8 @@ class InboundStream final : public Connection, private hbone::Relay::Owner {
 
   PodProxy& pod_;
   hbone::Relay relay_;
-  std::unique_ptr<Error> failure_;  // why it did not come about, or was cut meanwhile
-  bool started_ = false;
+  // Until bytes flow; then null. Its reason is why they never will.
+  std::unique_ptr<net::Cancellation> opening_ = std::make_unique<net::Cancellation>();
 };
 
 }  // namespace culvert::proxy

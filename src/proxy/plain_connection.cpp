@@ -16,16 +16,18 @@ PlainConnection::PlainConnection(PodProxy& pod, Facts facts, OpenSocket socket, 
 }
 
 net::Async<void> PlainConnection::run(SocketAddress destination, std::optional<IpAddress> source) {
-  auto server = co_await dial_application(pod_, destination, source);
-  if (cut_) {
-    fail(*cut_);
+  net::Cancellation cancellation;
+  dial_ = &cancellation;
+  auto server = co_await dial_application(pod_, destination, source, cancellation);
+  dial_ = nullptr;
+  if (const Error* reason = cancellation.reason(); reason != nullptr) {
+    fail(*reason);
     co_return;
   }
   if (!server) {
     fail(server.error());
     co_return;
   }
-  started_ = true;
   relay_.start(std::move(client_), std::move(*server),
                PlainRelay::Counters{&counters().received_bytes, &counters().sent_bytes});
 }
@@ -41,11 +43,10 @@ void PlainConnection::close_client() {
 }
 
 void PlainConnection::cut(Error reason) {
-  if (started_) {
+  if (dial_ != nullptr) {
+    dial_->cancel(std::move(reason));
+  } else {
     relay_.cut(std::move(reason));
-  } else if (!cut_) {
-    cut_ = std::make_unique<Error>(std::move(reason));
-    close_client();  // now: the dial may take long to end
   }
 }
 

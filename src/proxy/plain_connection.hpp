@@ -2,6 +2,7 @@
 // inbound.
 #pragma once
 
+#include "culvert/net/cancellation.hpp"
 #include "proxy/plain_relay.hpp"
 #include "proxy/pod_proxy.hpp"
 
@@ -28,8 +29,7 @@ class PlainConnection final : public Connection, private PlainRelay::Owner {
   OpenSocket socket_;
   UniqueFd client_;  // until the relay has it
   PlainRelay relay_;
-  std::unique_ptr<Error> cut_;  // cut while dialling
-  bool started_ = false;
+  net::Cancellation* dial_ = nullptr;  // of the dial in progress, in the frame of run()
 };
 
 }  // namespace culvert::proxy

@@ -7,9 +7,11 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "culvert/hbone/pool.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "culvert/net/listener.hpp"
 #include "culvert/net/netns.hpp"
 #include "culvert/net/one_shot.hpp"
@@ -43,7 +45,7 @@ class PodProxy final : public hbone::TunnelOwner {
   Result<void> start();
   // New connections are refused from now on; open ones run on, peers are told to open no more.
   void drain();
-  // Like drain(), and ends what is open.
+  // Like drain(), and ends what is open or being opened.
   void stop(const Error& reason);
   // The mesh changed: whoever waits for this pod's workload looks again. If policies did, or
   // workloads of this node and this pod's record with them, its inbound connections are to be
@@ -114,9 +116,9 @@ class PodProxy final : public hbone::TunnelOwner {
   // Once true nothing may begin: what is open has been ended, and nobody looks again.
   bool stopped() const { return stopped_; }
   // Handshakes in progress, bounded in all and for each source, so that one host that stalls cannot
-  // lock the others out.
-  bool begin_handshake(const IpAddress& source);
-  void end_handshake(const IpAddress& source);
+  // lock the others out. Between the two, stop() cancels.
+  bool begin_handshake(const IpAddress& source, net::Cancellation& cancellation);
+  void end_handshake(const IpAddress& source, net::Cancellation& cancellation);
   net::OverloadLog& overload_log() { return overload_log_; }
 
  private:
@@ -144,7 +146,7 @@ class PodProxy final : public hbone::TunnelOwner {
   state::WorkloadPtr judged_as_;  // the record when connections were last to be rechecked
   std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
   std::size_t attempts_ = 0;
-  std::size_t handshakes_ = 0;
+  std::unordered_set<net::Cancellation*> handshakes_;
   std::unordered_map<IpAddress, std::size_t> handshakes_from_;
   net::OverloadLog overload_log_;
   std::vector<Name> missing_;      // policies that are listed and unknown, and were warned of

@@ -4,7 +4,7 @@ import signal
 import struct
 import time
 
-from harness import certificates, h2
+from harness import certificates, h2, traffic
 from harness.process import wait_for
 from test_lifecycle import OwnMesh
 
@@ -42,6 +42,55 @@ class Farewell(OwnMesh):
         peer.data(stream, end=True)
         self.assertEqual(peer.wait_end(), NO_ERROR)
         self.assertEqual(self.node_b.daemon.wait(10), 0)
+
+
+class Unanswered(OwnMesh):
+    """Connections that are still being opened when the deadline of three seconds comes."""
+
+    def prepare(self):
+        self.outside = self.mesh.fabric.attach("outside", 5000)
+
+    def swallow(self, ns, port):
+        run = ns.run("nft", "-f", "-", input=f"""table inet silence {{
+            chain in {{ type filter hook input priority -300; tcp dport {port} drop; }}
+        }}""")
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def dial(self, ns, *address):
+        s = ns.connect(address, 10)
+        self.addCleanup(s.close)
+        return s
+
+    def ends_at_the_deadline(self, node, sockets):
+        begin = time.monotonic()
+        node.daemon.signal(signal.SIGTERM)
+        self.assertEqual(node.daemon.wait(15), 0)
+        took = time.monotonic() - begin
+        self.assertGreater(took, 2.5)
+        self.assertLess(took, 4.5)  # two seconds more are given to what does not end when it is cut
+        lines = node.daemon.lines("access", "connection closed due to connection drain")
+        self.assertEqual(len(lines), len(sockets), lines)
+        for s in sockets:
+            self.assertTrue(traffic.closed_by_other_side(s))
+
+    def opened(self, node, reporter, count):
+        wait_for(lambda: node.metric("istio_tcp_connections_opened_total",
+                                     reporter=reporter) == count, f"{count} connections to be open")
+
+    def test_connects_of_a_pod_end_at_the_deadline(self):
+        self.swallow(self.server.ns, 15008)
+        self.swallow(self.outside, 8080)
+        sockets = [self.dial(self.client.ns, self.server.v4, 8080),
+                   self.dial(self.client.ns, self.mesh.fabric.v4(5000), 8080)]
+        self.opened(self.node_a, "source", 2)
+        self.ends_at_the_deadline(self.node_a, sockets)
+
+    def test_connects_to_a_pod_end_at_the_deadline(self):
+        self.swallow(self.server.ns, 8081)
+        silent = self.dial(self.outside, self.server.v4, 15008)  # no handshake comes
+        sockets = [self.dial(self.client.ns, self.server.v4, 8081), silent]
+        self.opened(self.node_b, "destination", 1)
+        self.ends_at_the_deadline(self.node_b, sockets)
 
 
 class Readiness(OwnMesh):

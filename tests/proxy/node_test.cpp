@@ -8,6 +8,7 @@
 
 #include "culvert/metrics/catalog.hpp"
 #include "hbone/mesh_pair.hpp"
+#include "proxy/deaf_application.hpp"
 
 namespace culvert::proxy {
 namespace {
@@ -172,8 +173,8 @@ class NodeTest : public ::testing::Test {
   }
 
   net::Worker worker_{9};
-  testing::TestCa ca_;
-  testing::FakeCertificateSource source_{ca_};
+  culvert::testing::TestCa ca_;
+  culvert::testing::FakeCertificateSource source_{ca_};
   metrics::Catalog catalog_{"test"};
   state::Store store_{state::LocalNode{}};
   Settings settings_;
@@ -269,6 +270,27 @@ TEST_F(NodeTest, WithdrawnPodsEndAtOnce) {
   ASSERT_EQ(connect(target()), 200);
   node_->stop_pod("uid-1");
   run_until([&] { return sides_[0]->ended; });
+}
+
+TEST_F(NodeTest, WithdrawingEndsAConnectThatNobodyAnswers) {
+  const testing::DeafApplication deaf(*IpAddress::parse(kServerIp));
+  ASSERT_TRUE(start_pod().has_value());
+  sides_.push_back(std::make_unique<Side>(worker_));
+  Side& side = *sides_.back();
+  net::spawn(worker_, connect(this, &side, deaf.address().to_string()));
+  const auto has = [this](std::string_view family) {
+    return catalog_.render().find(family) != std::string::npos;
+  };
+  run_until([&] { return has("istio_tcp_connections_opened_total{"); });
+  const auto begin = Clock::now();
+  ::testing::internal::CaptureStderr();
+  node_->stop_pod("uid-1");
+  run_until([&] { return has("istio_tcp_connections_closed_total{"); });
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_LT(Clock::now() - begin, 5s);  // the connect has ten
+  EXPECT_NE(said.find("connection complete"), std::string::npos) << said;
+  EXPECT_NE(said.find("connection closed due to connection drain"), std::string::npos) << said;
+  run_until([&] { return side.answer.has_value() && side.ended; });
 }
 
 // Keeps a worker from everything else while it lives, so that what is posted comes in one go.

@@ -1,13 +1,18 @@
-// Which connections of a pod are authorized anew, and how many at a time.
+// Which connections of a pod are authorized anew, and how many at a time; and that what is still
+// being opened ends with the pod.
 #include "proxy/pod_proxy.hpp"
 
 #include <gtest/gtest.h>
 
 #include "culvert/metrics/catalog.hpp"
+#include "proxy/deaf_application.hpp"
+#include "proxy/plain_connection.hpp"
 #include "support/test_ca.hpp"
 
 namespace culvert::proxy {
 namespace {
+
+using namespace std::chrono_literals;
 
 const SocketAddress kPeer{IpAddress::v4(198, 18, 0, 1), 40000};
 const SocketAddress kApplication{IpAddress::v4(198, 18, 0, 2), 8080};
@@ -72,8 +77,8 @@ class PodProxyTest : public ::testing::Test {
   }
 
   net::Worker worker_{0};
-  testing::TestCa ca_;
-  testing::FakeCertificateSource source_{ca_};
+  culvert::testing::TestCa ca_;
+  culvert::testing::FakeCertificateSource source_{ca_};
   metrics::Catalog catalog_{"test"};
   state::Store store_{state::LocalNode{}};
   const Settings settings_;
@@ -137,6 +142,72 @@ TEST_F(PodProxyTest, ANeighboursRecordIsNoReason) {
   pod_.on_state_change(false, true);
   pod_.recheck(10);
   EXPECT_EQ(cuts_, 1);
+}
+
+// A CA that never answers.
+struct SilentSource final : tls::CertificateSource {
+  std::shared_ptr<const tls::Certificate> cached(const Identity&) override { return nullptr; }
+  void fetch(const Identity&, tls::Priority, Done) override {}
+};
+
+class StoppingTest : public PodProxyTest {
+ protected:
+  // A client of a listener, and the end that the listener would have accepted.
+  StoppingTest() {
+    auto listening = net::listen_tcp({}, SocketAddress{IpAddress::v4_loopback(), 0}, {}, {});
+    const auto address = *net::local_address(listening->get());
+    client_ = *net::dial_socket({}, address, std::nullopt, {});
+    EXPECT_TRUE(net::start_connect(client_.get(), address).has_value());
+    accepted_.reset(::accept4(listening->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    EXPECT_TRUE(accepted_);
+  }
+  // Stops the pod and expects that the client hears of it well before any time-out.
+  void stop(PodProxy& pod) {
+    worker_.run_until([n = 0]() mutable { return ++n > 5; });
+    char c = 0;
+    ASSERT_EQ(::recv(client_.get(), &c, 1, 0), -1) << "nothing is being opened";
+    ASSERT_EQ(errno, EAGAIN);
+    const auto begin = Clock::now();
+    pod.stop(fail(Errc::cancelled, "the pod goes away"));
+    worker_.run_until([&] {
+      const auto n = ::recv(client_.get(), &c, 1, 0);
+      return n == 0 || (n < 0 && errno != EAGAIN) || Clock::now() - begin > 5s;
+    });
+    EXPECT_LT(Clock::now() - begin, 5s);
+  }
+
+  UniqueFd client_;
+  UniqueFd accepted_;
+};
+
+TEST_F(StoppingTest, EndsAPlainConnectThatNobodyAnswers) {
+  const testing::DeafApplication deaf;
+  Facts facts;
+  facts.reporter = metrics::Reporter::source;
+  facts.source_workload = pod_.workload();
+  auto* connection = new PlainConnection(
+      pod_, std::move(facts), pod_.count_socket(metrics::Reporter::source), std::move(accepted_));
+  net::spawn(worker_, connection->run(deaf.address(), std::nullopt));
+  const auto begin = Clock::now();
+  stop(pod_);
+  worker_.run_until([&] { return pod_.connections().empty(); });
+  EXPECT_LT(Clock::now() - begin, 5s);
+  EXPECT_NE(catalog_.render().find("istio_tcp_connections_closed_total{"), std::string::npos);
+}
+
+TEST_F(StoppingTest, EndsAHandshakeThatStalls) {
+  net::spawn(worker_, serve_hbone(pod_, PodProxy::Attempt(pod_), std::move(accepted_), kPeer));
+  stop(pod_);
+}
+
+TEST_F(StoppingTest, EndsTheWaitForACertificate) {
+  SilentSource silent;
+  hbone::Context context(worker_, hbone::TunnelSettings{}, silent);
+  Environment environment{context, store_, catalog_.traffic(), environment_.sockets_open,
+                          settings_};
+  PodProxy pod(environment, {Name("shop"), Name("cart"), Name("cart")}, net::Netns(), [] {});
+  net::spawn(worker_, serve_hbone(pod, PodProxy::Attempt(pod), std::move(accepted_), kPeer));
+  stop(pod);
 }
 
 }  // namespace
