@@ -1,6 +1,7 @@
 """Pods that are carried otherwise than by default: their clients' addresses, what of their traffic
 is captured, and which TLS they speak."""
 
+import socket
 import subprocess
 
 from harness import certificates, h2, traffic
@@ -148,3 +149,52 @@ class OldTls(ByTheSettings):
                 good = suite in self.SUITES and "ECDSA" in suite
                 self.assertEqual(f"Cipher is {suite}" in run.stdout, good, run.stdout[-600:] + run.stderr[-600:])
         self.works()
+
+
+class OpensslRecords(OwnMesh):
+    """One node leaves its records to OpenSSL, the other protects its own: both serve and dial."""
+
+    def prepare(self):
+        self.node_b.env = {"CULVERT_RECORDS": "openssl"}
+
+    def both_ways(self):
+        return (self.client, self.server), (self.server, self.client)
+
+    def serve(self, pod, port, handler):
+        server = traffic.Server(pod.ns, (pod.v4, port), handler)
+        self.addCleanup(server.close)
+
+    def test_both_kinds_of_records_carry_the_same(self):
+        for source, target in self.both_ways():
+            self.serve(target, 8081, traffic.tell_peer)
+            with source.ns.connect((target.v4, 8081), 10) as s:
+                self.assertEqual(traffic.receive_all(s).decode().strip(), source.v4)
+            # Up and, behind the client's end, down again.
+            self.serve(target, 8082, traffic.digest)
+            with source.ns.connect((target.v4, 8082), 60) as s:
+                expected = traffic.send_blocks(s, 48 << 20)
+                s.shutdown(socket.SHUT_WR)
+                self.assertEqual(traffic.receive_all(s).decode(), expected)
+            self.serve(target, 8083, traffic.echo)
+            with source.ns.connect((target.v4, 8083), 10) as s:
+                for size in (1, 16384, 16385, 100000):
+                    s.sendall(bytes(size))
+                    self.assertEqual(traffic.receive_exactly(s, size), bytes(size))
+        for node in self.mesh.nodes:
+            self.assertEqual(node.daemon.lines("tunnel ended"), [])
+
+    def test_both_kinds_of_records_end_the_same(self):
+        def answer_and_reset(s, _):
+            s.sendall(b"half an ans")
+            s.recv(10)
+            traffic.reset(s)
+        for source, target in self.both_ways():
+            self.serve(target, 8084, answer_and_reset)
+            with source.ns.connect((target.v4, 8084), 10) as s:
+                traffic.receive_exactly(s, 11)
+                s.sendall(b"x")
+                self.assertEqual(traffic.ending(s), "reset")
+        open_here = self.open()
+        self.node_b.daemon.kill()
+        self.assertEqual(traffic.ending(open_here), "reset")
+        self.node_a.daemon.wait_line("access", 'direction="outbound"', "the tunnel was lost")

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import re
 import socket
-import struct
 import threading
 import time
 
@@ -12,12 +11,6 @@ from harness import runner, traffic
 from harness.capture import Capture
 from harness.process import wait_for
 from standard import MeshTest
-
-
-def reset(s):
-    """Closes with a RST."""
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.close()
 
 
 class AcrossNodes(MeshTest):
@@ -148,7 +141,7 @@ class Streams(MeshTest):
         s = self.connect(self.client, (self.server.v4, 8080))
         s.sendall(b"x")
         time.sleep(0.1)
-        reset(s)
+        traffic.reset(s)
         wait_for(lambda: seen, "the server to be told", 10)
         self.assertEqual(seen, ["reset"])
         self.quiet_access_lines()
@@ -158,7 +151,7 @@ class Streams(MeshTest):
         def answer_and_reset(s, _):
             s.sendall(b"the first half of an ans")
             s.recv(10)
-            reset(s)
+            traffic.reset(s)
         self.serve(self.server, answer_and_reset)
         s = self.connect(self.client, (self.server.v4, 8080))
         self.assertEqual(traffic.receive_exactly(s, 24), b"the first half of an ans")
@@ -290,7 +283,7 @@ class Neighbours(MeshTest):
                         s.send(bytes(1 << 16))
             time.sleep(0.1)
             for s in batch:
-                reset(s)
+                traffic.reset(s)
         self.serve(self.server, traffic.digest)
         s = self.connect(self.client, (self.server.v4, 8080), timeout=30)
         expected = traffic.send_blocks(s, 64 << 20)

@@ -120,6 +120,26 @@ class WithPeer(unittest.TestCase):
                 with source.ns.connect((target.v4, 4444), 15) as s:
                     self.assertTrue(traffic.closed_by_other_side(s), source.name)
 
+    def test_peer_resets(self):
+        """An application's reset ends the other one's connection, and nothing else."""
+        for source, target in self.both_ways():
+            def answer_and_reset(s, _):
+                s.sendall(b"half an ans")
+                s.recv(10)
+                traffic.reset(s)
+            server = self.serve(target, answer_and_reset)
+            neighbour = self.serve(target, traffic.echo, port=8071)
+            with source.ns.connect((target.v4, 8071), 15) as beside:
+                with source.ns.connect((target.v4, 8080), 15) as s:
+                    self.assertEqual(traffic.receive_exactly(s, 11), b"half an ans")
+                    s.sendall(b"x")
+                    # The reference says FIN whatever it hears, and tells of a reset as of an end.
+                    self.assertNotEqual(traffic.ending(s), "open", source.name)
+                beside.sendall(b"still")
+                self.assertEqual(traffic.receive_exactly(beside, 5), b"still")
+            server.close()
+            neighbour.close()
+
     def test_peer_policy(self):
         for source, target in self.both_ways():
             name = source.identity.removeprefix("spiffe://")

@@ -7,6 +7,7 @@ import random
 import resource
 import selectors
 import socket
+import struct
 import threading
 import time
 
@@ -129,6 +130,12 @@ def closed_by_other_side(s, seconds=10):
         return True
     except TimeoutError:
         return False
+
+
+def reset(s):
+    """Closes with a RST."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
 
 
 def ending(s, seconds=10):
