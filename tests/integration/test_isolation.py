@@ -117,3 +117,55 @@ class Flooded(OwnMesh):
         begin = time.monotonic()
         self.open()
         return time.monotonic() - begin
+
+
+class Hoarded(OwnMesh):
+    """What a worker keeps for applications that do not read has a bound for all pods together."""
+
+    STALLED = 90  # with 4 MiB each, more than the bound of 256 MiB
+
+    def prepare(self):
+        self.hoarder = self.mesh.pod("hoarder", 1)
+        for node in self.mesh.nodes:
+            node.env = {"ZTUNNEL_WORKER_THREADS": "1"}
+
+    def stall(self, release):
+        """Connections to a pod whose application reads nothing, filled until they take no more."""
+        def never_read(s, _):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            release.wait(60)
+        server = traffic.Server(self.hoarder.ns, (self.hoarder.v4, 8080), never_read)
+        self.addCleanup(server.close)
+        made = []
+        for _ in range(self.STALLED):
+            s = self.client.ns.connect((self.hoarder.v4, 8080), 10)
+            self.addCleanup(s.close)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+            s.setblocking(False)
+            made.append(s)
+        last = time.monotonic()
+        while time.monotonic() < last + 1:
+            for s in made:
+                with contextlib.suppress(OSError):  # full, or the one that had to go
+                    s.send(bytes(1 << 18))
+                    last = time.monotonic()
+
+    def test_pod_that_hoards_memory_pays_for_it(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.stall(release)
+
+        def begin_late(s, peer):
+            time.sleep(1)  # what comes meanwhile has to be kept
+            traffic.digest(s, peer)
+        with traffic.Server(self.server.ns, (self.server.v4, 8081), begin_late):
+            with self.client.ns.connect((self.server.v4, 8081), 60) as s:
+                expected = traffic.send_blocks(s, 64 << 20)
+                s.shutdown(socket.SHUT_WR)
+                self.assertEqual(traffic.receive_all(s).decode(), expected)
+        # The bound was reached, and only the hoarder's connections paid.
+        paid = self.node_b.daemon.lines("access", 'direction="inbound"', "does not read")
+        self.assertTrue(paid)
+        for line in paid:
+            self.assertIn('dst.workload="hoarder"', line)
+        self.assertLess(self.node_b.daemon.memory()["rss"], 450 << 20)
