@@ -117,13 +117,13 @@ Result<void> HttpServer::listen(const tcp::endpoint& endpoint, bool dual_stack) 
 
 Result<void> HttpServer::bind(bool loopback, bool ipv6, std::uint16_t port) {
   if (!loopback && ipv6) {
-    const auto both = listen(tcp::endpoint(asio::ip::address_v6::any(), port), true);
+    auto both = listen(tcp::endpoint(asio::ip::address_v6::any(), port), true);
     if (both || both.error().code != Errc::unsupported) return both;
   }
   const auto v4 = loopback ? asio::ip::address_v4::loopback() : asio::ip::address_v4::any();
   if (const auto bound = listen(tcp::endpoint(v4, port), false); !bound) return bound;
   if (!loopback || !ipv6) return {};
-  const auto v6 = listen(tcp::endpoint(asio::ip::address_v6::loopback(), port_), false);
+  auto v6 = listen(tcp::endpoint(asio::ip::address_v6::loopback(), port_), false);
   if (!v6 && v6.error().code != Errc::unsupported) return v6;
   return {};
 }

@@ -31,7 +31,8 @@ class Daemon {
 
   // Binds, connects, starts. The error is one sentence for the operator.
   Result<void> start();
-  // Runs until drained after SIGTERM, SIGINT or /quitquitquit, or until the deadline has passed.
+  // Runs until drained after SIGTERM, SIGINT or /quitquitquit, or until the deadline has passed,
+  // and until requests under way on the ports for operators are answered (Server::stop()).
   // Afterwards the process must end without destructors: connections that would not end may still
   // be there, and gRPC's threads run to the last.
   void run();

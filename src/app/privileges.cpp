@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "culvert/base/unique_fd.hpp"
 #include "culvert/net/netns.hpp"
@@ -82,9 +84,9 @@ Result<void> try_sockets(const Options& options) {
 }  // namespace
 
 Result<void> check_privileges(const Options& options) {
-  const auto namespaces = try_namespaces();
+  auto namespaces = try_namespaces();
   if (!namespaces && namespaces.error().code != Errc::permission) return namespaces;
-  const auto sockets = try_sockets(options);
+  auto sockets = try_sockets(options);
   if (!sockets && sockets.error().code != Errc::permission) return sockets;
   std::string missing;
   if (!namespaces) missing = sentence(kEnter, namespaces.error());

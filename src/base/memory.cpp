@@ -22,7 +22,7 @@ const log::Target kLog("memory");
 // Whether the loader has written into the object's code: such pages are private copies, and nothing
 // could bring them back.
 bool has_text_relocations(const dl_phdr_info& object, const ElfW(Phdr) & dynamic) {
-  // The loader has mapped it here.
+  // The loader tells addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
   const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + dynamic.p_vaddr);
   for (; entry->d_tag != DT_NULL; ++entry) {
     if (entry->d_tag == DT_TEXTREL) return true;
@@ -35,8 +35,10 @@ void release_segment(std::uintptr_t begin, std::uintptr_t end) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   begin = (begin + page - 1) / page * page;  // whole pages: the edges may be a neighbour's
   end = end / page * page;
+  if (begin >= end) return;
   // A kernel that refuses keeps the pages; nothing is lost.
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 // Called for each loaded object, with the loader's lock held: it cannot be unmapped meanwhile, and
