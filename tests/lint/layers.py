@@ -24,6 +24,7 @@ ONLY_CULVERTCTL = {"host", "authority", "cli"}
 
 # A library's headers, and the modules that may include them.
 ONLY_IN = {
+    r"spdlog/": {"base"},
     r"nghttp2/": {"h2"},
     r"openssl/crypto.h": {"tls", "authority", "app"},  # app: the version line names the library
     r"openssl/(?!crypto.h)": {"tls", "authority"},
