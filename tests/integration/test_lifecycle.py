@@ -156,24 +156,6 @@ class Restarts(OwnMesh):
             node.start_daemon()
             self.assertTrue(self.secured())
 
-    def test_two_daemons_share_the_ports(self):
-        """A rolling upgrade: the new process listens before the old one stops."""
-        old = self.node_a.daemon
-        other = Process("second daemon", [self.mesh.culvert, "proxy", "ztunnel"],
-                        self.node_a.log + "-second.log", env=self.node_a.environment(),
-                        netns=self.mesh.control_ns)
-        self.addCleanup(other.stop)
-        wait_for(lambda: self.listeners(self.client) >= 2, "both to listen in the pod", 15)
-        old.signal(signal.SIGTERM)
-        for _ in range(50):
-            self.works(1)
-        self.assertEqual(old.wait(15), 0)
-        self.works(1)
-
-    def listeners(self, pod):
-        lines = pod.ns.run("ss", "-Hltnp", "sport", "=", ":15001").stdout
-        return len({x for part in lines.split("pid=")[1:] for x in [part.split(",")[0]]})
-
 
 class Outage(OwnMesh):
     def test_control_plane_away_and_back(self):
