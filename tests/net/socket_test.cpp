@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include <limits>
+#include <string>
+#include <string_view>
 
 namespace culvert::net {
 namespace {
@@ -105,6 +107,36 @@ TEST(SocketOptions, NothingWaitsForMoreBytes) {
   const Sockets sockets{SocketOptions{}};
   EXPECT_EQ(option(sockets.dialled, IPPROTO_TCP, TCP_NODELAY), 1);
   EXPECT_EQ(option(sockets.accepted, IPPROTO_TCP, TCP_NODELAY), 1);
+}
+
+std::string congestion_control(const UniqueFd& fd) {
+  char name[16] = {};
+  socklen_t length = sizeof name;
+  EXPECT_EQ(::getsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
+  return name;
+}
+
+bool set_congestion_control(const UniqueFd& fd, std::string_view name) {
+  return ::setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                      static_cast<socklen_t>(name.size())) == 0;
+}
+
+TEST(SkipPacing, TakesBbrAway) {
+  const Sockets sockets{SocketOptions{}};
+  if (!set_congestion_control(sockets.dialled, "bbr")) {
+    GTEST_SKIP() << "no bbr: see net.ipv4.tcp_available_congestion_control";
+  }
+  skip_pacing(sockets.dialled.get());
+  EXPECT_EQ(congestion_control(sockets.dialled), "reno");
+}
+
+TEST(SkipPacing, LeavesWhatDoesNotPace) {
+  const Sockets sockets{SocketOptions{}};
+  for (const std::string_view name : {"reno", "cubic"}) {
+    if (!set_congestion_control(sockets.dialled, name)) continue;  // cubic is not in every kernel
+    skip_pacing(sockets.dialled.get());
+    EXPECT_EQ(congestion_control(sockets.dialled), name);
+  }
 }
 
 // Whoever falls back to IPv4 must not do so because somebody else has the port.

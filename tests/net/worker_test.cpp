@@ -180,21 +180,6 @@ TEST(Stream, GivesUpAtItsDeadline) {
   EXPECT_EQ(error->code, Errc::timed_out);
 }
 
-TEST(Socket, InsideAPodNothingPaces) {
-  const auto congestion = [](int fd) {
-    char name[16] = {};
-    socklen_t length = sizeof name;
-    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &length), 0);
-    return std::string(name);
-  };
-  auto listening = listen_tcp({}, kLoopback, {}, {});
-  ASSERT_TRUE(listening);
-  const bool has_bbr = ::setsockopt(listening->get(), IPPROTO_TCP, TCP_CONGESTION, "bbr", 3) == 0;
-  const auto before = congestion(listening->get());
-  skip_pacing(listening->get());
-  EXPECT_EQ(congestion(listening->get()), has_bbr ? "reno" : before);
-}
-
 TEST(Dial, SaysWhoRefused) {
   Worker worker(0);
   auto listening = listen_tcp({}, kLoopback, {}, {});
