@@ -1,8 +1,8 @@
+#include "control/local/documents.hpp"
 #include "control/local/schema.hpp"
 #include "culvert/control/local.hpp"
 
 #include <exception>
-#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -77,19 +77,6 @@ state::Update read_document(const Value& document) {
   return update;
 }
 
-// The one document with content. None is no empty mesh: it is what a file looks like before its
-// writer has begun. A second one would be overlooked otherwise, policies and all.
-YAML::Node only_document(const std::string& yaml) {
-  std::optional<YAML::Node> only;
-  for (const YAML::Node& document : YAML::LoadAll(yaml)) {
-    if (document.IsNull()) continue;
-    if (only) throw Problem{document.Mark().line + 1, "", "a second document; there must be one"};
-    only.emplace(document);
-  }
-  if (!only) throw Problem{1, "", "has no content; an empty mesh is written {}"};
-  return *only;
-}
-
 Error located(std::string_view file_name, int line, const std::string& what) {
   return fail(Errc::invalid, std::string(file_name) + ":" + std::to_string(line) + ": " + what);
 }
@@ -98,8 +85,10 @@ Error located(std::string_view file_name, int line, const std::string& what) {
 
 Result<state::Update> parse_local(std::string_view yaml, std::string_view file_name) {
   try {
-    Budget budget(yaml.size());
-    return read_document(Value(only_document(std::string(yaml)), "", budget));
+    const std::string text(yaml);
+    local::require_one_document(text);
+    Budget budget(text.size());
+    return read_document(Value(YAML::Load(text), "", budget));
   } catch (const Problem& problem) {
     const std::string field = problem.field.empty() ? "" : problem.field + ": ";
     return located(file_name, problem.line, field + problem.message);

@@ -207,7 +207,9 @@ TEST(ParseLocal, ADocumentWithoutContentIsNoMesh) {
 
 TEST(ParseLocal, ASecondDocumentIsNotOverlooked) {
   EXPECT_EQ(error_of("workloads: []\n---\npolicies: []\n"),
-            "mesh.yaml:3: a second document; there must be one");
+            "mesh.yaml:2: a second document; there must be one");
+  EXPECT_EQ(error_of("{}\n{policies: []}\n"), "mesh.yaml:2: a second document; there must be one");
+  EXPECT_THAT(error_of("{} }\n"), HasSubstr("mesh.yaml:1: not YAML"));
 }
 
 TEST(ParseLocal, AppliesToAStore) {
@@ -370,6 +372,7 @@ TEST(ParseLocal, NeedsSomethingToMakeAUidOf) {
 }
 
 TEST(ParseLocal, SurvivesHostileDocuments) {
+  EXPECT_EQ(error_of("\n,a"), "mesh.yaml:2: not YAML: what is here belongs nowhere");
   EXPECT_THAT(error_of(std::string(100'000, '[')), HasSubstr("not YAML"));
   EXPECT_THAT(error_of("&a [*a]"), HasSubstr("must be a map"));
   EXPECT_THAT(error_of("workloads: &a [*a]"), HasSubstr("must be a map"));
