@@ -112,7 +112,7 @@ TEST_F(PodProxyTest, MissesNoneWhenOthersEndMeanwhile) {
   deny();
   pod_.on_state_change(true, false);
   pod_.recheck(2);
-  for (const std::size_t gone : {8, 5, 3, 0}) {
+  for (const std::size_t gone : {8U, 5U, 3U, 0U}) {
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(gone));
   }
   const int before = cuts_;
