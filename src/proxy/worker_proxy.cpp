@@ -48,6 +48,7 @@ void WorkerProxy::forget(const PodProxy* pod) {
 
 std::vector<PodProxy*> WorkerProxy::all_pods() const {
   std::vector<PodProxy*> all;
+  all.reserve(pods_.size() + retiring_.size());
   for (const auto& [uid, running] : pods_) all.push_back(running.pod.get());
   for (const auto& pod : retiring_) all.push_back(pod.get());
   return all;
