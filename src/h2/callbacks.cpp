@@ -278,8 +278,10 @@ void Session::Impl::on_goaway_sent(const nghttp2_goaway& goaway) {
   const auto code = static_cast<ErrorCode>(goaway.error_code);
   if (code == ErrorCode::no_error || (own_goaway_ && code == own_goaway_code_)) return;
   going_away_ = true;
-  failure_ = fail(Errc::h2, std::string(to_string(code)) + ": " +
-                                std::string(text(goaway.opaque_data, goaway.opaque_data_len)));
+  std::string detail(to_string(code));
+  if (goaway.opaque_data_len != 0)
+    detail.append(": ").append(text(goaway.opaque_data, goaway.opaque_data_len));
+  failure_ = fail(Errc::h2, std::move(detail));
 }
 
 ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& flags) {

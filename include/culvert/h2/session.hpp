@@ -113,8 +113,9 @@ class Session {
   // The peer has acknowledged our SETTINGS.
   bool settings_acknowledged() const;
   // Why the session failed, or null: not yet, or it ended in order. The detail begins with the code
-  // that the peer was told, as in "PROTOCOL_ERROR: ...". Whoever sees finished() asks here, because
-  // nothing else reports an error that is known only once its GOAWAY is out. Survives close().
+  // that the peer was told, as in "PROTOCOL_ERROR: ..." or just "COMPRESSION_ERROR". Whoever sees
+  // finished() asks here, because nothing else reports an error that is known only once its GOAWAY
+  // is out. Survives close().
   const Error* failure() const;
   // A GOAWAY has been received, or sent or is about to be: connect() will not work. A client that
   // has used its last stream id (2^30 of them) says GOAWAY by itself.
