@@ -4,6 +4,7 @@ It writes header fields as literals without indexing and reads only the status o
 """
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -87,6 +88,7 @@ class Client:
         self.tls.settimeout(timeout)
         self.timeout = timeout
         self.buffer, self.next_stream, self.goaway = b"", 1, None
+        self.resets = {}  # codes by stream
         if greet:
             payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
             self.send(PREFACE + frame(SETTINGS, payload=payload))
@@ -125,6 +127,8 @@ class Client:
                 self.send(frame(PING, ACK, 0, payload))
         if kind == GOAWAY:
             self.goaway = int.from_bytes(payload[4:8], "big")
+        if kind == RST_STREAM:
+            self.resets[stream & 0x7FFFFFFF] = int.from_bytes(payload, "big")
         return kind, flags, stream & 0x7FFFFFFF, payload
 
     def until(self, kinds, stream=None):
@@ -167,27 +171,54 @@ class Client:
                 break
         return out
 
+    @property
+    def name(self):
+        """The own address as the other side's log spells it."""
+        return "{}:{}".format(*self.tls.getsockname()[:2])
+
+    def pour(self, pieces):
+        """Sends pieces until they are out or the other side says GOAWAY or ends the connection."""
+        with contextlib.suppress(OSError):  # also every TLS error: what came before still counts
+            for piece in pieces:
+                self.send(piece)
+                while self.goaway is None and select.select([self.tls], [], [], 0)[0]:
+                    if self.read_frame() is None:
+                        return
+                if self.goaway is not None:
+                    return
+
+    def wait_reset(self, stream):
+        """The code with which the other side resets a stream, or has."""
+        if stream not in self.resets:
+            self.until((RST_STREAM, GOAWAY), stream)
+        return self.resets.get(stream)
+
     def wait_end(self):
-        """Reads to the end of the connection; returns the GOAWAY code or None."""
-        end = time.monotonic() + self.timeout
-        try:
-            while self.read_frame() is not None:
-                if time.monotonic() > end:
-                    return "still open"
-        except TimeoutError:
-            return "still open"
+        """Reads to the end of the connection; returns the GOAWAY code or None. A connection that
+        does not end is a TimeoutError."""
+        until = time.monotonic() + self.timeout
+        while self.read_frame() is not None:
+            if time.monotonic() > until:
+                raise TimeoutError(f"the connection has not ended after {self.timeout} s")
         return self.goaway
 
 
-def plain(ns, address, data, timeout=10):
-    """Sends bytes on a plain connection, half-closes, and returns what came back."""
-    with ns.connect(address, timeout) as s:
-        s.sendall(data)
-        try:
-            s.shutdown(socket.SHUT_WR)
-            out = b""
-            while chunk := s.recv(1 << 16):
-                out += chunk
-            return out
-        except OSError:  # reset, even before the half-close
-            return b""
+class Plain:
+    """What a server of TLS makes of bytes that are no ClientHello."""
+
+    def __init__(self, ns, address, data, half_close=False, timeout=10):
+        """Sends and reads to the end. A connection that does not end is a TimeoutError."""
+        self.answer = b""
+        with ns.connect(address, timeout) as s:
+            self.name = "{}:{}".format(*s.getsockname()[:2])
+            with contextlib.suppress(ConnectionError):  # the end can come at once
+                s.sendall(data)
+                if half_close:
+                    s.shutdown(socket.SHUT_WR)
+                while chunk := s.recv(1 << 16):
+                    self.answer += chunk
+
+    @property
+    def alert(self):
+        """The number of the alert that came in the clear; None without one (RFC 8446 section 6)."""
+        return self.answer[6] if self.answer[:1] == b"\x15" and len(self.answer) >= 7 else None
