@@ -66,7 +66,7 @@ Result<Opened> SslChannel::open(MutableBytes ciphertext, MutableBytes plaintext)
     if (why == SSL_ERROR_WANT_READ) break;
     read_ended_ = true;
     if (why == SSL_ERROR_ZERO_RETURN) break;
-    const Error error = failure(result);
+    Error error = failure(result);
     if (opened.produced == 0) return error;
   }
   opened.consumed = ciphertext.size() - bytes_->input.size();

@@ -28,6 +28,12 @@ def fingerprint(entry, settings):
     return hashlib.sha256(settings + run.stdout).hexdigest() if run.returncode == 0 else None
 
 
+def ours(output):
+    """The warnings whose place is in the project: those of library headers are not ours to mend."""
+    parts = re.split(r"(?m)^(?=\S+:\d+:\d+: (?:warning|error):)", output)
+    return "".join(p for p in parts if p.startswith(str(ROOT)) or ": error:" in p.split("\n")[0]).strip()
+
+
 def inspect(entry, build, settings):
     """The warnings about one file; empty when there are none."""
     key = fingerprint(entry, settings)
@@ -35,11 +41,12 @@ def inspect(entry, build, settings):
     if passed and passed.exists():
         return ""
     run = subprocess.run([TOOL, "--quiet", "-p", build, entry["file"]], capture_output=True, text=True, check=False)
-    if run.returncode == 0 and not run.stdout.strip():
+    found = ours(run.stdout)
+    if run.returncode == 0 and not found:
         if passed:
             passed.touch()
         return ""
-    return run.stdout.strip() or run.stderr.strip()
+    return found or run.stderr.strip()
 
 
 def main():

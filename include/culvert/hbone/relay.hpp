@@ -47,7 +47,7 @@ class Relay final : public h2::Stream, public net::Watch {
   };
 
   Relay(net::Worker& worker, Owner& owner) : worker_(worker), owner_(owner) {}
-  ~Relay();
+  ~Relay() override;
 
   // Client: sends the CONNECT on `tunnel`. Attached on success.
   Result<void> request(Tunnel& tunnel, std::string_view authority,

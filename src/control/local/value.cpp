@@ -19,11 +19,8 @@ std::string shown(const std::string& text) {
 
 }  // namespace
 
-Value::Value(YAML::Node node, std::string path, Budget& budget)
-    : node_(std::move(node)),
-      line_(node_.Mark().line + 1),
-      path_(std::move(path)),
-      budget_(&budget) {
+Value::Value(const YAML::Node& node, std::string path, Budget& budget)
+    : node_(node), line_(node_.Mark().line + 1), path_(std::move(path)), budget_(&budget) {
   if (!budget.spend()) bad("too many values: does an alias repeat itself?");
 }
 
@@ -117,7 +114,7 @@ std::optional<Value> Value::find_written(std::string_view key) const {
   YAML::Node field = node[std::string(key)];
   if (!field.IsDefined()) return std::nullopt;
   const bool empty = field.IsNull();
-  Value found(std::move(field), (path_.empty() ? "" : path_ + ".") + std::string(key), *budget_);
+  Value found(field, (path_.empty() ? "" : path_ + ".") + std::string(key), *budget_);
   if (empty) found.line_ = line_of(key);
   return found;
 }

@@ -44,7 +44,7 @@ using Choice = std::pair<std::string_view, E>;
 // One node and its path, e.g. "workloads[0].services". Cheap to copy; the budget outlives it.
 class Value {
  public:
-  Value(YAML::Node node, std::string path, Budget& budget);
+  Value(const YAML::Node& node, std::string path, Budget& budget);
 
   [[noreturn]] void bad(std::string message) const;
 

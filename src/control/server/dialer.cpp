@@ -60,6 +60,7 @@ class NameVerifier : public grpc_tls::ExternalCertificateVerifier {
  private:
   static std::vector<std::string> copies(const std::vector<grpc::string_ref>& names) {
     std::vector<std::string> out;
+    out.reserve(names.size());
     for (const auto& name : names) out.emplace_back(name.data(), name.size());
     return out;
   }
