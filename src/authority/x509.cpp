@@ -25,6 +25,10 @@ BioPtr reader(std::string_view text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+// For a PEM block that says it is encrypted. None of ours is; without this OpenSSL would ask for
+// the passphrase on the terminal of whoever started the program, and wait.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
 std::string contents(BIO& bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(&bio, &data);
@@ -173,9 +177,7 @@ Result<std::string> to_pem(X509& cert) {
 Result<KeyPtr> key_from_pem(std::string_view pem) {
   ERR_clear_error();
   const BioPtr bio = reader(pem);
-  // An empty passphrase instead of OpenSSL's default, which would ask on the terminal.
-  static char no_passphrase[] = "";
-  KeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, no_passphrase) : nullptr);
+  KeyPtr key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
   if (!key) return openssl_error(Errc::invalid, "not a private key in PEM");
   return key;
 }
@@ -183,7 +185,7 @@ Result<KeyPtr> key_from_pem(std::string_view pem) {
 Result<CertPtr> cert_from_pem(std::string_view pem) {
   ERR_clear_error();
   const BioPtr bio = reader(pem);
-  CertPtr cert(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+  CertPtr cert(bio ? PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
   if (!cert) return openssl_error(Errc::invalid, "not a certificate in PEM");
   return cert;
 }
@@ -217,7 +219,7 @@ Result<SigningRequest> read_signing_request(std::string_view pem) {
   ERR_clear_error();
   const BioPtr bio = reader(pem);
   const std::unique_ptr<X509_REQ, OpensslFree<X509_REQ_free>> request(
-      bio ? PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr) : nullptr);
+      bio ? PEM_read_bio_X509_REQ(bio.get(), nullptr, no_passphrase, nullptr) : nullptr);
   if (!request) return openssl_error(Errc::invalid, "signing request: not PKCS#10 in PEM");
   KeyPtr key(X509_REQ_get_pubkey(request.get()));
   if (!key) return openssl_error(Errc::invalid, "signing request: unreadable public key");

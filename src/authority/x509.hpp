@@ -69,7 +69,8 @@ struct SigningRequest {
 };
 
 // Reads a PEM PKCS#10 request from a peer (RFC 2986). Errc::invalid when it is longer than 64 KiB,
-// does not parse, its signature does not verify, or its key is weaker than 112 bits.
+// does not parse, is encrypted (nobody is asked for a passphrase), its signature does not verify,
+// or its key is weaker than 112 bits.
 Result<SigningRequest> read_signing_request(std::string_view pem);
 
 }  // namespace culvert::authority
