@@ -10,6 +10,8 @@ constexpr std::string_view kEverything = "*";
 }  // namespace
 
 DeltaSession::Answer DeltaSession::on_request(const DeltaRequest& request) {
+  if (names_.size() + request.subscribe.size() + request.initial_versions.size() > kMaxNames)
+    return Answer::excessive;
   const auto answer = book_answer(request);
   const bool first = !started_;
   if (first) book_first(request);
@@ -71,7 +73,7 @@ std::optional<DeltaResponse> DeltaSession::next(const std::shared_ptr<const Reso
   DeltaResponse response;
   offered_.clear();
   if (wildcard_) collect_all(*set, response);
-  collect_named(*set, response);
+  collect_named(*set, set == last_, response);
   owed_.clear();
   offered_.clear();
   last_ = set;
@@ -80,6 +82,9 @@ std::optional<DeltaResponse> DeltaSession::next(const std::shared_ptr<const Reso
   std::sort(response.resources.begin(), response.resources.end(),
             [](const auto& a, const auto& b) { return a->name < b->name; });
   std::sort(response.removed.begin(), response.removed.end());
+  // With a wildcard, what is gone may have been asked for by name as well.
+  const auto twice = std::unique(response.removed.begin(), response.removed.end());
+  response.removed.erase(twice, response.removed.end());
   response.nonce = std::to_string(++nonces_);
   unanswered_.push_back(response.nonce);
   return response;
@@ -94,10 +99,11 @@ void DeltaSession::collect_all(const ResourceSet& set, DeltaResponse& response) 
   });
 }
 
-void DeltaSession::collect_named(const ResourceSet& set, DeltaResponse& response) {
+// `same`: the client has been told all about this set, but for what it is owed.
+void DeltaSession::collect_named(const ResourceSet& set, bool same, DeltaResponse& response) {
   std::vector<std::string> primary;
   // With a wildcard, collect_all() has seen to everything that was not asked for by name.
-  for (const auto& key : wildcard_ ? owed_ : names_) {
+  for (const auto& key : wildcard_ || same ? owed_ : names_) {
     const bool requested = owed_.contains(key);
     const auto matches = set.resolve(key);
     for (const auto& match : matches) {
@@ -107,9 +113,7 @@ void DeltaSession::collect_named(const ResourceSet& set, DeltaResponse& response
     // Gone: the client holds a resource of that name. Absent: it asked for what is not there.
     const bool gone = !set.find(key) && known_.erase(key) > 0;
     const bool absent = requested && matches.empty();
-    const auto& removed = response.removed;
-    if ((gone || absent) && std::find(removed.begin(), removed.end(), key) == removed.end())
-      response.removed.push_back(key);
+    if (gone || absent) response.removed.push_back(key);
   }
   // From here on the client holds these: later changes concern it whatever it called them.
   names_.insert(primary.begin(), primary.end());

@@ -40,10 +40,11 @@ struct DeltaResponse {
 
 class DeltaSession {
  public:
-  // What a request was an answer to. `stale`: to nothing that is outstanding.
-  enum class Answer : std::uint8_t { none, accepted, rejected, stale };
+  // What a request was an answer to. `stale`: to nothing that is outstanding. `excessive`: nothing
+  // of it was booked, because the stream would hold more than kMaxNames names.
+  enum class Answer : std::uint8_t { none, accepted, rejected, stale, excessive };
 
-  // Books a request. Unknown names are fine: they are answered by next(). Never fails.
+  // Books a request. Unknown names are fine: they are answered by next().
   Answer on_request(const DeltaRequest& request);
 
   // The next response, given what there is now; none when the client has everything it asked for.
@@ -56,6 +57,9 @@ class DeltaSession {
 
   // A client that never answers is not sent more than this.
   static constexpr std::size_t kMaxUnanswered = 16;
+  // What a stream may subscribe to by name: several times a mesh of 100,000 workloads, and below
+  // 100 MiB of memory with names of a usual length.
+  static constexpr std::size_t kMaxNames = 500'000;
 
  private:
   Answer book_answer(const DeltaRequest& request);
@@ -63,7 +67,7 @@ class DeltaSession {
   void unsubscribe(const std::string& name);
   void forget_unwanted();
   void collect_all(const ResourceSet& set, DeltaResponse& response);
-  void collect_named(const ResourceSet& set, DeltaResponse& response);
+  void collect_named(const ResourceSet& set, bool same, DeltaResponse& response);
   void offer(const ResourcePtr& resource, bool requested, DeltaResponse& response);
 
   bool started_ = false;         // a request has been seen

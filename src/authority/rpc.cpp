@@ -17,6 +17,8 @@ grpc::Status to_status(const Error& error) {
       return {grpc::StatusCode::UNAUTHENTICATED, error.detail};
     case Errc::denied:
       return {grpc::StatusCode::PERMISSION_DENIED, error.detail};
+    case Errc::limit:
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED, error.detail};
     case Errc::unavailable:
     case Errc::cancelled:
       return {grpc::StatusCode::UNAVAILABLE, error.detail};

@@ -13,8 +13,9 @@ namespace culvert::authority {
 // The caller's authorization header; empty when absent or given more than once.
 std::string authorization_of(const grpc::ServerContextBase& context);
 
-// Invalid -> INVALID_ARGUMENT, identity -> UNAUTHENTICATED, denied -> PERMISSION_DENIED,
-// unavailable and cancelled -> UNAVAILABLE, anything else -> INTERNAL. The text goes to the caller.
+// Invalid -> INVALID_ARGUMENT, identity -> UNAUTHENTICATED, denied -> PERMISSION_DENIED, limit ->
+// RESOURCE_EXHAUSTED, unavailable and cancelled -> UNAVAILABLE, anything else -> INTERNAL. The text
+// goes to the caller.
 grpc::Status to_status(const Error& error);
 
 }  // namespace culvert::authority

@@ -12,6 +12,11 @@ namespace {
 
 const log::Target kLog("authority::xds");
 
+Error too_many_names() {
+  return fail(Errc::limit, "more than " + std::to_string(DeltaSession::kMaxNames) +
+                               " names of one type on one stream");
+}
+
 DeltaRequest read_request(const XdsService::Request& from) {
   DeltaRequest to;
   to.subscribe.assign(from.resource_names_subscribe().begin(),
@@ -90,7 +95,9 @@ void XdsStream::read(bool ok) {
     log::warn(kLog, "unknown resource type",
               {log::str("node", node_), log::str("type", in_.type_url())});
   } else {
-    report(type->session.on_request(read_request(in_)), *type);
+    const auto answer = type->session.on_request(read_request(in_));
+    if (answer == DeltaSession::Answer::excessive) return end(to_status(too_many_names()));
+    report(answer, *type);
     push();
   }
   StartRead(&in_);

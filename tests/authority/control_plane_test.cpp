@@ -2,6 +2,7 @@
 #include "culvert/authority/control_plane.hpp"
 
 #include "authority/ca.hpp"
+#include "authority/delta_session.hpp"
 #include "authority/request_builder.hpp"
 #include "authority/snapshot.hpp"
 #include "culvert/base/file.hpp"
@@ -333,6 +334,19 @@ TEST_F(ControlPlaneTest, RefusesCertificatesWithTheRightStatus) {
     EXPECT_THAT(status.error_message(), HasSubstr(c.text)) << c.what;
     EXPECT_EQ(response.cert_chain_size(), 0) << c.what;
   }
+}
+
+TEST_F(ControlPlaneTest, EndsAStreamThatAsksForTooMuch) {
+  start();
+  Stream stream(channel_, "token-of-a");
+  Request request;
+  request.mutable_node()->set_id("node");
+  request.set_type_url(std::string(kAddressType));
+  for (std::size_t i = 0; i <= DeltaSession::kMaxNames; ++i)
+    request.add_resource_names_subscribe(std::to_string(i));
+  stream.write(request);
+  stream.read();
+  EXPECT_EQ(stream.end().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
 TEST_F(ControlPlaneTest, TakesNewTokensWithoutARestart) {

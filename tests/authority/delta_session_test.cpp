@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 namespace culvert::authority {
 namespace {
 
@@ -253,6 +255,66 @@ TEST(DeltaSession, NameBesideWildcardIsAnsweredAtOnce) {
   ASSERT_TRUE(response);
   EXPECT_THAT(names(*response), ElementsAre("a"));
   EXPECT_THAT(response->removed, ElementsAre("nowhere"));
+}
+
+TEST(DeltaSession, SaysOnceThatANameIsGone) {
+  DeltaSession session;
+  session.on_request(subscribe({"*", "a"}));
+  session.next(set_of({{"a", "1"}, {"b", "1"}}));
+  session.on_request(subscribe({"a"}));
+  const auto response = session.next(set_of({{"b", "1"}}));
+  ASSERT_TRUE(response);
+  EXPECT_THAT(response->removed, ElementsAre("a"));
+}
+
+std::vector<std::string> many_names(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back("net/" + std::to_string(i));
+  return names;
+}
+
+// One request with many unknown names: searching the answer for each of them would take minutes, in
+// which no other node hears anything.
+TEST(DeltaSession, AnswersManyAbsentNamesAtOnce) {
+  constexpr std::size_t kNames = 200'000;
+  const auto begin = std::chrono::steady_clock::now();
+  DeltaSession session;
+  const auto set = set_of({{"a", "1"}});
+  session.on_request(subscribe(many_names(kNames)));
+  const auto response = session.next(set);
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->removed.size(), kNames);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+// A client with many names that asks for one more pays for that one only.
+TEST(DeltaSession, AnotherNameCostsNoMoreThanItself) {
+  DeltaSession session;
+  const auto set = set_of({{"a", "1"}});
+  session.on_request(subscribe(many_names(100'000)));
+  session.next(set);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1'000; ++i) {
+    session.on_request(subscribe({"more/" + std::to_string(i)}));
+    const auto response = session.next(set);
+    ASSERT_TRUE(response);
+    ASSERT_EQ(response->removed.size(), 1U);
+    session.on_request(answer(response->nonce));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST(DeltaSession, BoundsTheNamesOfAStream) {
+  DeltaSession session;
+  auto first = subscribe(many_names(DeltaSession::kMaxNames - 1));
+  EXPECT_EQ(session.on_request(first), Answer::none);
+  EXPECT_EQ(session.on_request(subscribe({"x", "y"})), Answer::excessive);
+  EXPECT_EQ(session.on_request(subscribe({"x"})), Answer::none);
+  EXPECT_EQ(session.on_request(subscribe({"y"})), Answer::excessive);
+  DeltaSession reconnected;
+  for (auto& name : first.subscribe) first.initial_versions.emplace(std::move(name), "1");
+  first.subscribe = {"x", "y"};
+  EXPECT_EQ(reconnected.on_request(first), Answer::excessive);
 }
 
 TEST(ResourceSet, RefusesDoubleAndEmptyNames) {
