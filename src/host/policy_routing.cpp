@@ -92,20 +92,21 @@ bool is_ours(rtnl_rule* rule, Family family) {
          rtnl_rule_get_mask(rule) == kMask;
 }
 
-enum class Found { nothing, ours, foreign };
+struct Defaults {
+  bool ours = false;
+  bool foreign = false;
+};
 
-// Looks for a default route in table 100.
-Result<Found> find_default(nl_sock* socket, Family family) {
+// The default routes in table 100: several can be there, told apart by their metric.
+Result<Defaults> find_defaults(nl_sock* socket, Family family) {
   nl_cache* raw = nullptr;
   const int code = rtnl_route_alloc_cache(socket, native(family), 0, &raw);
   if (code < 0) return netlink_error("read the " + name_of(family) + " routes", code);
   const CachePtr cache(raw, &nl_cache_free);
-  auto found = Found::nothing;
+  Defaults found;
   for (nl_object* it = nl_cache_get_first(raw); it != nullptr; it = nl_cache_get_next(it)) {
     auto* route = reinterpret_cast<rtnl_route*>(it);
-    if (!is_default_in_table(route)) continue;
-    if (!is_ours(route)) return Found::foreign;
-    found = Found::ours;
+    if (is_default_in_table(route)) (is_ours(route) ? found.ours : found.foreign) = true;
   }
   return found;
 }
@@ -123,9 +124,9 @@ Result<PolicyRouting> PolicyRouting::open() {
 }
 
 Result<bool> PolicyRouting::has_route(Family family) const {
-  const auto found = find_default(socket_.get(), family);
+  const auto found = find_defaults(socket_.get(), family);
   if (!found) return found.error();
-  return *found == Found::ours;
+  return found->ours;
 }
 
 Result<bool> PolicyRouting::has_rule(Family family) const {
@@ -139,10 +140,10 @@ Result<bool> PolicyRouting::has_rule(Family family) const {
 }
 
 Result<bool> PolicyRouting::add_route(Family family) const {
-  const auto found = find_default(socket_.get(), family);
+  const auto found = find_defaults(socket_.get(), family);
   if (!found) return found.error();
-  if (*found == Found::ours) return false;
-  if (*found == Found::foreign)
+  if (found->ours) return false;
+  if (found->foreign)
     return fail(Errc::invalid, "routing table 100 has another " + name_of(family) +
                                    " default route, and redirection needs that table: move the "
                                    "route to another table");

@@ -20,7 +20,7 @@ class PolicyRouting {
   static Result<PolicyRouting> open();
 
   // Each makes sure of one thing; the value says whether it was missing (add) or there (remove).
-  // add_route: Errc::invalid when table 100 already has somebody else's default route.
+  // add_route: Errc::invalid when table 100 already has somebody else's default route and not ours.
   Result<bool> add_route(Family family) const;
   Result<bool> add_rule(Family family) const;
   Result<bool> remove_route(Family family) const;

@@ -22,20 +22,24 @@ Step rule_step(const PolicyRouting& routing, Family family) {
           [&routing, family] { return dropped(routing.remove_rule(family)); }};
 }
 
-// Takes away what an earlier installation with IPv6 left behind.
-Step without_step(const PolicyRouting& routing, Family family) {
+// A kernel without IPv6 has none of our IPv6 rules and routes.
+Result<bool> unless_unsupported(const Result<bool>& result) {
+  if (!result && result.error().code == Errc::unsupported) return false;
+  return result;
+}
+
+// The two take away what an earlier installation with IPv6 left behind. lo may have lost its IPv6
+// since: the rule survives that.
+Step without_rule_step(const PolicyRouting& routing, Family family) {
   return {"take the routing rule away",
-          [&routing, family]() -> Result<bool> {
-            auto rule = routing.remove_rule(family);
-            if (!rule || !*rule) return rule;
-            const auto route = routing.remove_route(family);
-            if (!route) return route.error();
-            return true;
-          },
-          [&routing, family]() -> Result<void> {
-            if (auto route = routing.add_route(family); !route) return route.error();
-            return dropped(routing.add_rule(family));
-          }};
+          [&routing, family] { return unless_unsupported(routing.remove_rule(family)); },
+          [&routing, family] { return dropped(routing.add_rule(family)); }};
+}
+
+Step without_route_step(const PolicyRouting& routing, Family family) {
+  return {"take the local route away",
+          [&routing, family] { return unless_unsupported(routing.remove_route(family)); },
+          [&routing, family] { return dropped(routing.add_route(family)); }};
 }
 
 // Last of the steps, and one transaction by itself: nothing to undo.
@@ -100,8 +104,10 @@ std::vector<Step> install_steps(const PolicyRouting& routing, const RedirectOpti
   if (options.ipv6) {
     steps.push_back(route_step(routing, Family::v6));
     steps.push_back(rule_step(routing, Family::v6));
+  } else {
+    steps.push_back(without_rule_step(routing, Family::v6));
+    steps.push_back(without_route_step(routing, Family::v6));
   }
-  if (!options.ipv6 && loopback_has_ipv6()) steps.push_back(without_step(routing, Family::v6));
   steps.push_back(nft_step(options));
   return steps;
 }
@@ -115,9 +121,8 @@ Result<void> remove_redirection_here() {
   if (!routing) return first ? routing.error() : first;
   note(routing->remove_rule(Family::v4));
   note(routing->remove_route(Family::v4));
-  if (!loopback_has_ipv6()) return first;
-  note(routing->remove_rule(Family::v6));
-  note(routing->remove_route(Family::v6));
+  note(unless_unsupported(routing->remove_rule(Family::v6)));
+  note(unless_unsupported(routing->remove_route(Family::v6)));
   return first;
 }
 
@@ -134,9 +139,10 @@ Result<RedirectState> inspect_redirection_here() {
   };
   if (auto r = read(state.rule_v4, routing->has_rule(Family::v4)); !r) return r.error();
   if (auto r = read(state.route_v4, routing->has_route(Family::v4)); !r) return r.error();
-  if (!loopback_has_ipv6()) return state;
-  if (auto r = read(state.rule_v6, routing->has_rule(Family::v6)); !r) return r.error();
-  if (auto r = read(state.route_v6, routing->has_route(Family::v6)); !r) return r.error();
+  const auto rule_v6 = unless_unsupported(routing->has_rule(Family::v6));
+  const auto route_v6 = unless_unsupported(routing->has_route(Family::v6));
+  if (auto r = read(state.rule_v6, rule_v6); !r) return r.error();
+  if (auto r = read(state.route_v6, route_v6); !r) return r.error();
   return state;
 }
 

@@ -136,6 +136,35 @@ TEST_F(Redirection, RefusesToReplaceAForeignDefaultRoute) {
   EXPECT_EQ(configuration(box), before);
 }
 
+TEST_F(Redirection, RemovesItsRouteFromBesideAForeignOne) {
+  const Sandbox box;
+  box.run("ip link add d0 type veth peer name d1 && ip link set d1 up && ip link set d0 up");
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  // Theirs comes first in the kernel's answer: by metric in IPv4, by age in IPv6.
+  box.run("ip route add default dev d0 table 100 metric 5");
+  box.run("ip -6 route add default dev d0 table 100 metric 5");
+  EXPECT_EQ(inspect_redirection(box.fd()).value(), kComplete);
+  EXPECT_TRUE(install_redirection(box.fd(), {}));  // ours is in place already
+  ASSERT_TRUE(remove_redirection(box.fd()));
+  EXPECT_FALSE(inspect_redirection(box.fd())->anything());
+  for (const auto* family : {"-4", "-6"}) {
+    const auto left = box.run(std::string("ip ") + family + " route show table 100");
+    EXPECT_THAT(left, HasSubstr("dev d0"));
+    EXPECT_THAT(left, Not(HasSubstr("dev lo")));
+  }
+}
+
+TEST_F(Redirection, RemovesTheRuleOfIpv6ThatIsOffByNow) {
+  const Sandbox box;
+  const auto before = configuration(box);
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  box.run("echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
+  EXPECT_TRUE(inspect_redirection(box.fd())->rule_v6);
+  ASSERT_TRUE(remove_redirection(box.fd()));
+  EXPECT_FALSE(inspect_redirection(box.fd())->anything());
+  EXPECT_EQ(configuration(box), before);
+}
+
 TEST_F(Redirection, WantsLoopbackUp) {
   const Sandbox box(false);
   const auto installed = install_redirection(box.fd(), {});
@@ -199,6 +228,14 @@ TEST_F(Redirection, StaysAsItWasWhenSwitchingSixOffFails) {
   const Sandbox box;
   ASSERT_TRUE(install_redirection(box.fd(), {}));
   sweep(box, {.ipv6 = false});
+}
+
+TEST_F(Redirection, ReinstallingTakesAwayWhatIpv6LeftBehind) {
+  const Sandbox box;
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  box.run("echo 1 > /proc/sys/net/ipv6/conf/lo/disable_ipv6");
+  sweep(box, {});
+  EXPECT_THAT(box.run("ip -6 rule"), Not(HasSubstr("fwmark")));
 }
 
 TEST_F(Redirection, CallerStaysInItsNamespace) {
