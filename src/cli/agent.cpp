@@ -7,11 +7,23 @@
 #include <CLI/CLI.hpp>
 
 #include <signal.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <iostream>
 
 namespace culvert::cli {
 namespace {
+
+// Each enrolled namespace takes two descriptors: the usual limit of 1,024 would end with some 500.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    std::cerr << "culvertctl agent: " << fail_errno("raise the limit of open files", errno).detail
+              << '\n';
+}
 
 int run(const host::AgentOptions& options) {
   // Blocked before threads exist, so that all of them leave these signals to sigwait().
@@ -20,6 +32,7 @@ int run(const host::AgentOptions& options) {
   ::sigaddset(&ending, SIGTERM);
   ::sigaddset(&ending, SIGINT);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+  raise_descriptor_limit();
   log::start(log::Format::plain);
   int exit_code = 0;
   {

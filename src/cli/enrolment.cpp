@@ -70,8 +70,9 @@ Result<host::Outcome> withdraw(const Arguments& a) {
   request.pod = a.workload;
   request.force = a.force;
   if (!request.netns && request.uid.empty() && request.pod.empty())
-    return fail(Errc::invalid,
-                "say which: --netns NAME, --pid N, --path FILE, --uid U or --workload NS/NAME");
+    return fail(
+        Errc::invalid,
+        "say which: --netns NAME, --pid N, --path FILE, --uid U or --workload NS/NAME");
   return host::AgentClient(a.control_socket).withdraw(request);
 }
 
@@ -82,9 +83,10 @@ int list(const Arguments& a) {
     return 1;
   }
   Table table({"NAMESPACE", "NAME", "SERVICE ACCOUNT", "NETNS", "STATE", "UID"});
-  for (const auto& [enrolment, up, error] : *all)
+  for (const auto& [enrolment, up, absent, error] : *all)
     table.row({enrolment.pod.namespace_, enrolment.pod.name, enrolment.pod.service_account,
-               enrolment.netns.describe(), up ? "up" : "pending: " + error, enrolment.pod.uid});
+               enrolment.netns.describe(), up ? "up" : (absent ? "absent: " : "pending: ") + error,
+               enrolment.pod.uid});
   std::cout << table.text();
   return 0;
 }
@@ -131,7 +133,8 @@ void add_enrolment(CLI::App& app, int& exit_code) {
   add_where(*command, a);
   add_socket(*command, a);
   command->add_option("--uid", a->uid, "the pod's uid");
-  command->add_option("--workload", a->workload, "the pod: NAMESPACE/NAME");
+  command->add_option("--workload", a->workload,
+                      "the pod: NAMESPACE/NAME");
   command->add_flag("--force", a->force, "remove rules that this agent knows nothing of");
   command->callback([a, &exit_code] { exit_code = report("withdraw", withdraw(*a)); });
 

@@ -1,8 +1,9 @@
-// Enrolling and withdrawing. A new enrolment is saved before its namespace is touched: what a crash
-// leaves half done, the next start completes. Changed options are saved once they are in place.
+// Enrolling. A new enrolment is saved before its namespace is touched: what a crash leaves half
+// done, the next start completes. Changed options are saved once they are in place.
 #include "culvert/base/random.hpp"
 #include "host/agent_impl.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -24,8 +25,6 @@ std::string random_uid() {
   return text.data();
 }
 
-std::string title(const PodInfo& pod) { return pod.namespace_ + "/" + pod.name; }
-
 bool same_workload(const PodInfo& a, const PodInfo& b) {
   return a.name == b.name && a.namespace_ == b.namespace_ && a.service_account == b.service_account;
 }
@@ -45,16 +44,22 @@ Result<void> Agent::Impl::save() const {
   return table_.save(table);
 }
 
-Agent::Impl::Entries::iterator Agent::Impl::find(NetnsId id) {
-  for (auto it = entries_.begin(); it != entries_.end(); ++it)
-    if (it->second.enrolment.id == id) return it;
-  return entries_.end();
+// One that is held open is known by its number; an absent one only by its incarnation.
+Agent::Impl::Entries::iterator Agent::Impl::find(const Netns& netns,
+                                                 const std::string& incarnation) {
+  return std::find_if(entries_.begin(), entries_.end(), [&](const auto& element) {
+    const auto& entry = element.second;
+    return entry.enrolment.id == netns.id() &&
+           (!entry.absent() || entry.enrolment.incarnation == incarnation);
+  });
 }
 
-Result<std::string> Agent::Impl::choose_uid(const EnrolRequest& request, NetnsId id) {
+// `known`: the enrolment of the namespace that is asked for, or the end.
+Result<std::string> Agent::Impl::choose_uid(const EnrolRequest& request,
+                                            Entries::const_iterator known) {
   if (request.pod.uid.empty()) return random_uid();
   const auto it = entries_.find(request.pod.uid);
-  if (it == entries_.end() || it->second.enrolment.id == id) return request.pod.uid;
+  if (it == entries_.end() || it == known) return request.pod.uid;
   return fail(Errc::invalid, "uid " + request.pod.uid + " belongs to " +
                                  it->second.enrolment.netns.describe() +
                                  " already: withdraw that first, or leave --uid out");
@@ -68,21 +73,28 @@ Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
   if (!netns) return netns.error();
   if (auto foreign = refuse_own(*netns, request.force); !foreign)
     return foreign.error().with(where);
-  const auto uid = choose_uid(request, netns->id());
-  if (!uid) return uid.error();
-  if (const auto it = find(netns->id()); it != entries_.end())
-    return enroll_again(it->second, request);
   const auto incarnation = netns_incarnation(netns->fd());
   if (!incarnation) return incarnation.error().with(where);
+  const auto known = find(*netns, *incarnation);
+  const auto uid = choose_uid(request, known);
+  if (!uid) return uid.error();
+  if (known != entries_.end()) {
+    if (known->second.absent()) {
+      known->second.netns = std::move(*netns);
+      known->second.enrolment.netns = request.netns;
+    }
+    return enroll_again(known->second, request);
+  }
   Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect, *incarnation};
   enrolment.pod.uid = *uid;
-  return enroll_new(Entry{enrolment, std::move(*netns)}, request.keep_pending);
+  return enroll_new(Entry{enrolment, std::move(*netns)}, request);
 }
 
-Result<Outcome> Agent::Impl::enroll_new(Entry entry, bool keep_pending) {
+Result<Outcome> Agent::Impl::enroll_new(Entry entry, const EnrolRequest& request) {
   const auto uid = entry.enrolment.pod.uid;
+  const auto where = entry.enrolment.netns.describe();
   const auto before = inspect_redirection(entry.netns.fd());
-  if (!before) return before.error().with(entry.enrolment.netns.describe());
+  if (!before) return before.error().with(where);
   const bool ours = !before->anything();
   const auto& kept = entries_.emplace(uid, std::move(entry)).first->second;
   if (auto saved = save(); !saved) {
@@ -91,11 +103,11 @@ Result<Outcome> Agent::Impl::enroll_new(Entry entry, bool keep_pending) {
   }
   Outcome outcome{uid, {}};
   if (auto installed = install_redirection(kept.netns.fd(), kept.enrolment.redirect); !installed)
-    return roll_back(uid, ours, installed.error().with(kept.enrolment.netns.describe()));
+    return roll_back(uid, ours, installed.error().with(where));
   outcome.steps.push_back("redirection installed (" + describe(kept.enrolment.redirect) + ")");
   const auto handed = hand_over(kept, outcome);
   if (handed) return outcome;
-  if (!keep_pending) return roll_back(uid, ours, handed.error());
+  if (!request.keep_pending) return roll_back(uid, ours, handed.error());
   outcome.steps.push_back("pending, tried again until the daemon takes it: " +
                           handed.error().detail);
   return outcome;
@@ -153,72 +165,12 @@ Error Agent::Impl::roll_back(const std::string& uid, bool ours, const Error& why
   return failure;
 }
 
-Result<Agent::Impl::Entries::iterator> Agent::Impl::find(const WithdrawRequest& request) {
-  if (request.netns) {
-    const auto netns = Netns::open(*request.netns);
-    if (netns) return find(netns->id());
-    // The name may be gone while the enrolment is still there.
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      const auto& known = it->second.enrolment.netns;
-      if (known.kind == request.netns->kind && known.value == request.netns->value) return it;
-    }
-    return netns.error();
-  }
-  if (!request.uid.empty()) return entries_.find(request.uid);
-  auto found = entries_.end();
-  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (title(it->second.enrolment.pod) != request.pod) continue;
-    if (found != entries_.end())
-      return fail(Errc::invalid, "more than one enrolment is " + request.pod + ": use --uid");
-    found = it;
-  }
-  return found;
-}
-
-Result<Outcome> Agent::Impl::withdraw(const WithdrawRequest& request) {
-  const std::lock_guard lock(mutex_);
-  const auto found = find(request);
-  if (!found) return found.error();
-  if (*found == entries_.end()) return withdraw_unknown(request);
-  const auto it = *found;
-  const auto pod = it->second.enrolment.pod;
-  Outcome outcome{pod.uid, {}};
-  if (auto removed = remove_redirection(it->second.netns.fd()); !removed)
-    return removed.error().with(it->second.enrolment.netns.describe() + ": still enrolled");
-  outcome.steps.push_back("redirection removed");
-  const auto told = zds_->del(pod.uid);
-  outcome.steps.push_back(told ? "the daemon has let go of " + title(pod)
-                               : "the daemon did not confirm: " + told.error().detail);
-  entries_.erase(it);
-  if (auto saved = save(); !saved) return saved.error();
-  return outcome;
-}
-
-Result<Outcome> Agent::Impl::withdraw_unknown(const WithdrawRequest& request) const {
-  Outcome outcome{"", {"not enrolled here: nothing to do"}};
-  if (!request.netns) return outcome;
-  const auto netns = Netns::open(*request.netns);
-  if (!netns) return netns.error();
-  const auto state = inspect_redirection(netns->fd());
-  if (!state) return state.error().with(request.netns->describe());
-  if (!state->anything()) return outcome;
-  if (!request.force) {
-    outcome.steps.push_back(
-        "it has redirection rules all the same, perhaps another agent's: --force removes them");
-    return outcome;
-  }
-  if (auto removed = remove_redirection(netns->fd()); !removed)
-    return removed.error().with(request.netns->describe());
-  outcome.steps = {"not enrolled here: redirection removed"};
-  return outcome;
-}
-
 std::vector<EnrolmentStatus> Agent::Impl::list() const {
   const std::lock_guard lock(mutex_);
   const auto pods = zds_->pods();
   std::vector<EnrolmentStatus> all;
   for (const auto& [uid, entry] : entries_) {
-    EnrolmentStatus status{entry.enrolment, false, "not handed over"};
+    EnrolmentStatus status{entry.enrolment, false, entry.absent(), "not handed over"};
     for (const auto& pod : pods) {
       if (pod.pod.uid != uid) continue;
       status.up = pod.up;

@@ -6,6 +6,7 @@
 #include "host/agent_json.hpp"
 #include "host/agent_socket.hpp"
 #include "host/agent_table.hpp"
+#include "host/netns_search.hpp"
 
 #include <condition_variable>
 #include <map>
@@ -15,6 +16,9 @@
 #include <thread>
 
 namespace culvert::host {
+
+// What people call a pod: "namespace/name".
+inline std::string title(const PodInfo& pod) { return pod.namespace_ + "/" + pod.name; }
 
 class Agent::Impl {
  public:
@@ -31,27 +35,36 @@ class Agent::Impl {
  private:
   struct Entry {
     Enrolment enrolment;
-    Netns netns;  // kept open: the id cannot be reused, and withdrawing needs no path
+    // Kept open: the id cannot be reused, and withdrawing needs no path. Not open: absent.
+    Netns netns;
+    bool absent() const { return netns.fd() < 0; }
   };
   using Entries = std::map<std::string, Entry>;  // by uid
 
   // Start.
   Result<std::vector<RestoredPod>> restore(std::vector<Enrolment> saved);
+  Result<RestoredPod> restore_one(Enrolment enrolment);
   Result<void> open_sockets(std::vector<RestoredPod> pods);
   std::string answer(const std::string& line);
   // With mutex_ held.
   Result<void> save() const;
-  Entries::iterator find(NetnsId id);
+  Entries::iterator find(const Netns& netns, const std::string& incarnation);
   Result<Entries::iterator> find(const WithdrawRequest& request);
-  Result<std::string> choose_uid(const EnrolRequest& request, NetnsId id);
-  Result<Outcome> enroll_new(Entry entry, bool keep_pending);
+  Result<std::string> choose_uid(const EnrolRequest& request, Entries::const_iterator known);
+  Result<Outcome> enroll_new(Entry entry, const EnrolRequest& request);
   Result<Outcome> enroll_again(Entry& entry, const EnrolRequest& request);
   Result<void> hand_over(const Entry& entry, Outcome& outcome);
   Error roll_back(const std::string& uid, bool ours, const Error& why);
-  Result<Outcome> withdraw_unknown(const WithdrawRequest& request) const;
-  // The surveying thread: lets go of namespaces that nobody can reach any more.
+  Result<Outcome> withdraw_known(Entries::iterator it);
+  static Result<Outcome> withdraw_unknown(const WithdrawRequest& request);
+  // Holds the namespace from now on, and sees to its redirection.
+  static void take_up(Entry& entry, FoundNetns found);
+  // The surveying thread: lets go of namespaces that nothing leads to any more, and takes up those
+  // that are there again.
   void survey();
   void survey_once();
+  bool come_back(Entry& entry);
+  bool let_go(Entries::iterator it);
 
   const AgentOptions options_;
   const AgentTable table_;

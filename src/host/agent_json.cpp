@@ -234,6 +234,7 @@ std::string encode_statuses(const std::vector<EnrolmentStatus>& statuses) {
   for (const auto& status : statuses) {
     auto json = to_json(status.enrolment);
     json["up"] = status.up;
+    json["absent"] = status.absent;
     json["error"] = status.error;
     list.push_back(std::move(json));
   }
@@ -250,7 +251,8 @@ Result<std::vector<EnrolmentStatus>> decode_statuses(std::string_view text) {
     const auto enrolment = enrolment_from(element);
     if (!enrolment) return enrolment.error().with("the agent's answer");
     Fields more(element);
-    all.push_back({*enrolment, more.flag("up", false), more.text("error")});
+    all.push_back(
+        {*enrolment, more.flag("up", false), more.flag("absent", false), more.text("error")});
   }
   if (auto good = fields.check(); !good) return good.error().with("the agent's answer");
   return all;
@@ -262,6 +264,22 @@ std::string encode_table(const std::vector<Enrolment>& table) {
   return dump({{"version", 1}, {"enrolments", std::move(list)}}, 2) + "\n";
 }
 
+namespace {
+
+// One namespace has one identity, and one uid means one pod.
+Result<void> check_alone(const Enrolment& enrolment, const std::vector<Enrolment>& others) {
+  for (const auto& other : others) {
+    if (other.pod.uid == enrolment.pod.uid)
+      return fail(Errc::invalid, "uid " + enrolment.pod.uid + " is in an earlier entry already");
+    if (other.id == enrolment.id && other.incarnation == enrolment.incarnation)
+      return fail(Errc::invalid, "pod " + enrolment.pod.uid + " and pod " + other.pod.uid +
+                                     " have the same namespace");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<Enrolment>> decode_table(std::string_view text) {
   const auto json = parse(text);
   if (!json) return not_json();
@@ -270,8 +288,9 @@ Result<std::vector<Enrolment>> decode_table(std::string_view text) {
   std::vector<Enrolment> table;
   for (const auto& element : fields.list("enrolments")) {
     const auto enrolment = enrolment_from(element);
-    if (!enrolment)
-      return enrolment.error().with("enrolments[" + std::to_string(table.size()) + "]");
+    const auto where = "enrolments[" + std::to_string(table.size()) + "]";
+    if (!enrolment) return enrolment.error().with(where);
+    if (auto good = check_alone(*enrolment, table); !good) return good.error().with(where);
     table.push_back(*enrolment);
   }
   if (auto good = fields.check(); !good) return good.error();

@@ -1,4 +1,4 @@
-// How an agent begins and ends, and what it looks after in between.
+// How an agent begins and ends.
 #include "culvert/base/log.hpp"
 #include "host/agent_impl.hpp"
 
@@ -7,42 +7,9 @@ namespace {
 
 const log::Target kLog("agent");
 
-// A name or path stands for whatever is there now. A process id does not, however it is written:
-// both it and the namespace's number may belong to somebody else by now.
-bool means_a_process(const NetnsRef& ref) {
-  return ref.kind == NetnsRef::Kind::pid ||
-         (ref.kind == NetnsRef::Kind::path && ref.value.starts_with("/proc/"));
-}
-
-// Whether `netns` is the very one that was enrolled, and not one that got its number.
-bool is_the_same(const Netns& netns, const Enrolment& enrolment) {
-  if (netns.id() != enrolment.id) return false;
-  if (enrolment.incarnation.empty()) return true;  // nothing better is known
-  const auto now = netns_incarnation(netns.fd());
-  return now && *now == enrolment.incarnation;
-}
-
-// Opens the namespace an enrolment was made for. A process may have ended while others in the same
-// namespace go on: any of those will do. Errc::not_found when nobody is left.
-Result<Netns> reopen(Enrolment& enrolment) {
-  auto opened = Netns::open(enrolment.netns);
-  if (!means_a_process(enrolment.netns)) return opened;
-  if (opened && is_the_same(*opened, enrolment)) return opened;
-  if (const auto other = find_process_in(enrolment.id)) {
-    NetnsRef found{NetnsRef::Kind::pid, std::to_string(*other)};
-    opened = Netns::open(found);
-    if (opened && is_the_same(*opened, enrolment)) {
-      enrolment.netns = std::move(found);
-      return opened;
-    }
-  }
-  return fail(Errc::not_found, enrolment.netns.describe() + ": no process is in it any more");
-}
-
-bool still_reachable(const Enrolment& enrolment) {
-  const auto opened = Netns::open(enrolment.netns);
-  if (opened && opened->id() == enrolment.id) return true;
-  return find_process_in(enrolment.id).has_value();
+// No namespace outlives the run of the kernel that it was made in.
+bool is_of_another_boot(const Enrolment& enrolment, const std::string& boot) {
+  return !enrolment.incarnation.empty() && !enrolment.incarnation.starts_with(boot + "/");
 }
 
 }  // namespace
@@ -73,32 +40,54 @@ Result<std::unique_ptr<Agent::Impl>> Agent::Impl::start(const AgentOptions& opti
 }
 
 Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> saved) {
+  const auto boot = boot_id();
+  if (!boot) return boot.error();
   const std::lock_guard lock(mutex_);
   std::vector<RestoredPod> pods;
   for (auto& enrolment : saved) {
-    const auto& uid = enrolment.pod.uid;
-    auto netns = reopen(enrolment);
-    if (!netns) {
-      log::warn(kLog, "enrolment dropped",
-                {log::str("pod", uid), log::str("reason", netns.error().detail)});
+    if (is_of_another_boot(enrolment, *boot)) {
+      log::warn(
+          kLog, "enrolment of before the last boot dropped: enroll it again if it is back",
+          {log::str("pod", enrolment.pod.uid), log::str("netns", enrolment.netns.describe())});
       continue;
     }
-    enrolment.id = netns->id();
-    auto incarnation = netns_incarnation(netns->fd());
-    if (!incarnation) return incarnation.error().with(enrolment.netns.describe());
-    enrolment.incarnation = std::move(*incarnation);
-    auto installed = install_redirection(netns->fd(), enrolment.redirect);
-    auto copy = netns->duplicate();
-    if (!copy) return copy.error();
-    // Without rules nothing reaches the daemon, but it still has to take what peers send.
-    if (!installed)
-      log::error(kLog, "redirection not installed",
-                 {log::str("pod", uid), log::str("error", installed.error().detail)});
-    pods.push_back({enrolment.pod, std::move(*copy)});
-    entries_[uid] = Entry{enrolment, std::move(*netns)};
+    auto pod = restore_one(std::move(enrolment));
+    if (!pod) return pod.error();
+    pods.push_back(std::move(*pod));
   }
   if (auto saved_again = save(); !saved_again) return saved_again.error();
   return pods;
+}
+
+Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
+  Entry entry{std::move(enrolment), {}};
+  const auto pod = entry.enrolment.pod;
+  auto found = find_again(entry.enrolment);
+  if (!found) {
+    log::warn(kLog, "namespace of an enrolment not found, looked for again and again",
+              {log::str("pod", pod.uid), log::str("reason", found.error().detail)});
+    entries_[pod.uid] = std::move(entry);
+    return RestoredPod{pod, UniqueFd()};
+  }
+  auto incarnation = netns_incarnation(found->netns.fd());
+  if (!incarnation) return incarnation.error().with(found->ref.describe());
+  entry.enrolment.incarnation = std::move(*incarnation);
+  take_up(entry, std::move(*found));
+  auto copy = entry.netns.duplicate();
+  if (!copy) return copy.error();
+  entries_[pod.uid] = std::move(entry);
+  return RestoredPod{pod, std::move(*copy)};
+}
+
+void Agent::Impl::take_up(Entry& entry, FoundNetns found) {
+  // A process id is worth nothing once its process has ended; a name is what a person knows it by.
+  if (means_a_process(entry.enrolment.netns)) entry.enrolment.netns = std::move(found.ref);
+  entry.netns = std::move(found.netns);
+  // Without rules nothing reaches the daemon, but it still has to take what peers send.
+  if (auto installed = install_redirection(entry.netns.fd(), entry.enrolment.redirect); !installed)
+    log::error(
+        kLog, "redirection not installed",
+        {log::str("pod", entry.enrolment.pod.uid), log::str("error", installed.error().detail)});
 }
 
 Result<void> Agent::Impl::open_sockets(std::vector<RestoredPod> pods) {
@@ -123,31 +112,6 @@ std::string Agent::Impl::answer(const std::string& line) {
   if (const auto* withdrawal = std::get_if<WithdrawRequest>(&*request))
     return encode_outcome(withdraw(*withdrawal));
   return encode_statuses(list());
-}
-
-void Agent::Impl::survey() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_.wait_for(lock, options_.survey_interval, [this] { return stop_; }))
-    survey_once();
-}
-
-void Agent::Impl::survey_once() {
-  bool changed = false;
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    if (still_reachable(it->second.enrolment)) {
-      ++it;
-      continue;
-    }
-    const auto told = zds_->del(it->first);
-    log::info(kLog, "namespace is gone, enrolment dropped",
-              {log::str("pod", it->first),
-               log::str("daemon", told ? std::string("told") : told.error().detail)});
-    it = entries_.erase(it);
-    changed = true;
-  }
-  if (!changed) return;
-  if (auto saved = save(); !saved)
-    log::error(kLog, "table not saved", {log::str("error", saved.error().detail)});
 }
 
 }  // namespace culvert::host

@@ -9,9 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -128,41 +126,30 @@ Result<void> run_in_netns(int netns_fd, const std::function<Result<void>()>& wor
   return result;
 }
 
-Result<std::string> netns_incarnation(int netns_fd) {
+Result<std::string> boot_id() {
   std::string boot;
   if (!(std::ifstream("/proc/sys/kernel/random/boot_id") >> boot))
     return fail(Errc::io, "cannot read /proc/sys/kernel/random/boot_id");
-  std::string incarnation;
+  return boot;
+}
+
+Result<std::string> netns_incarnation(int netns_fd) {
+  const auto boot = boot_id();
+  if (!boot) return boot.error();
+  std::string incarnation = *boot + "/";
   const auto ran = run_in_netns(netns_fd, [&]() -> Result<void> {
     const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket) return fail_errno("make a socket in the namespace", errno);
     std::uint64_t cookie = 0;
     socklen_t size = sizeof(cookie);
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0)
-      incarnation = boot + "/" + std::to_string(cookie);
+      incarnation += std::to_string(cookie);
     else if (errno != ENOPROTOOPT)
       return fail_errno("read the cookie of the namespace", errno);
     return {};
   });
   if (!ran) return ran.error();
   return incarnation;
-}
-
-std::optional<pid_t> find_process_in(NetnsId id) {
-  std::error_code error;
-  for (std::filesystem::directory_iterator it("/proc", error), end; !error && it != end;
-       it.increment(error)) {
-    const auto name = it->path().filename().string();
-    if (!all_digits(name)) continue;
-    struct stat info{};
-    const auto path = "/proc/" + name + "/ns/net";
-    if (::stat(path.c_str(), &info) != 0) continue;  // gone meanwhile, or not ours to see
-    if (NetnsId{info.st_dev, info.st_ino} != id) continue;
-    pid_t pid = 0;
-    std::from_chars(name.data(), name.data() + name.size(), pid);
-    return pid;
-  }
-  return std::nullopt;
 }
 
 }  // namespace culvert::host

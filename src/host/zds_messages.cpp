@@ -22,6 +22,12 @@ std::string encode_del(const std::string& uid) {
   return request.SerializeAsString();
 }
 
+std::string encode_keep(const std::string& uid) {
+  wire::WorkloadRequest request;
+  request.mutable_keep()->set_uid(uid);
+  return request.SerializeAsString();
+}
+
 std::string encode_snapshot_sent() {
   wire::WorkloadRequest request;
   request.mutable_snapshot_sent();

@@ -11,6 +11,8 @@ namespace culvert::host {
 
 std::string encode_add(const PodInfo& pod);
 std::string encode_del(const std::string& uid);
+// Only before snapshot_sent: the daemon goes on with what it has of that pod, if anything.
+std::string encode_keep(const std::string& uid);
 std::string encode_snapshot_sent();
 
 // The daemon's first packet; Errc::protocol unless it is a hello of version 1.

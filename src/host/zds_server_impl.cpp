@@ -148,7 +148,10 @@ void ZdsServer::Impl::on_hello(ZdsSession& session) {
   ready_.push_back(self);
   for (auto& [uid, pod] : pods_) {
     pod.retry_at = {};
-    send_add(pod, session, nullptr);
+    if (pod.netns)
+      send_add(pod, session, nullptr);
+    else
+      send_keep(pod, session);
   }
   ZdsRequest last;
   last.packet = encode_snapshot_sent();
@@ -203,7 +206,10 @@ ZdsServer::Impl::Pod& ZdsServer::Impl::remember(const PodInfo& info, UniqueFd ne
   Pod& pod = pods_[info.uid];
   pod = Pod{};
   pod.info = info;
-  pod.netns = std::make_shared<const UniqueFd>(std::move(netns));
+  if (netns)
+    pod.netns = std::make_shared<const UniqueFd>(std::move(netns));
+  else
+    pod.error = "its namespace is not found";
   pod.version = ++last_version_;
   return pod;
 }
@@ -218,6 +224,17 @@ bool ZdsServer::Impl::send_add(const Pod& pod, ZdsSession& session, Done also) {
     if (also) also(answer);
   };
   return session.enqueue(std::move(request));
+}
+
+void ZdsServer::Impl::send_keep(const Pod& pod, ZdsSession& session) {
+  ZdsRequest request;
+  request.packet = encode_keep(pod.info.uid);
+  request.done = [uid = pod.info.uid](const Result<void>& answer) {
+    if (!answer)
+      log::warn(kLog, "daemon does not keep a pod",
+                {log::str("pod", uid), log::str("error", answer.error().detail)});
+  };
+  session.enqueue(std::move(request));
 }
 
 Result<void> ZdsServer::Impl::add(const PodInfo& info, UniqueFd netns) {

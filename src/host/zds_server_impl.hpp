@@ -35,9 +35,9 @@ class ZdsServer::Impl {
  private:
   struct Pod {
     PodInfo info;
-    std::shared_ptr<const UniqueFd> netns;
-    std::uint64_t version = 0;   // answers to an older version are ignored
-    std::uint64_t acked_by = 0;  // session id
+    std::shared_ptr<const UniqueFd> netns;  // null: not found, daemons keep what they have
+    std::uint64_t version = 0;              // answers to an older version are ignored
+    std::uint64_t acked_by = 0;             // session id
     std::string error;
     std::chrono::milliseconds backoff{0};  // 0: nothing failed
     TimePoint retry_at{};
@@ -58,6 +58,7 @@ class ZdsServer::Impl {
                  const Result<void>& answer);
   // With mutex_ held. False when there is no daemon.
   bool send_add(const Pod& pod, ZdsSession& session, Done also);
+  static void send_keep(const Pod& pod, ZdsSession& session);
   Pod& remember(const PodInfo& pod, UniqueFd netns);
   std::uint64_t newest() const { return ready_.empty() ? 0 : ready_.back()->id(); }
   SessionPtr find(const ZdsSession& session) const;

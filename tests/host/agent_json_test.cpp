@@ -43,19 +43,36 @@ TEST(AgentJson, AnswersSurviveTheTrip) {
   ASSERT_FALSE(bad);
   EXPECT_THAT(bad.error().detail, HasSubstr("broken"));
   const Enrolment enrolment{kPod, {NetnsRef::Kind::name, "n"}, {3, 4}, {}};
-  const auto statuses = decode_statuses(encode_statuses({{enrolment, true, ""}}));
+  const auto statuses = decode_statuses(encode_statuses({{enrolment, true, true, ""}}));
   ASSERT_TRUE(statuses);
   ASSERT_EQ(statuses->size(), 1U);
   EXPECT_TRUE(statuses->front().up);
+  EXPECT_TRUE(statuses->front().absent);
   EXPECT_EQ(statuses->front().enrolment.id, (NetnsId{3, 4}));
 }
 
 TEST(AgentJson, TablesSurviveTheTrip) {
-  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}};
-  const auto table = decode_table(encode_table({enrolment, enrolment}));
+  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}, "boot/7"};
+  auto second = enrolment;
+  second.pod.uid = "u-2";
+  second.incarnation = "boot/8";  // the number was given out again
+  const auto table = decode_table(encode_table({enrolment, second}));
   ASSERT_TRUE(table) << table.error().detail;
   EXPECT_EQ(table->size(), 2U);
-  EXPECT_EQ(table->at(1).pod, kPod);
+  EXPECT_EQ(table->at(0).pod, kPod);
+  EXPECT_EQ(table->at(0).incarnation, "boot/7");
+}
+
+TEST(AgentJson, OneNamespaceHasOneIdentity) {
+  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}, "boot/7"};
+  auto other = enrolment;
+  other.pod.uid = "u-2";
+  EXPECT_THAT(decode_table(encode_table({enrolment, other})).error().detail,
+              HasSubstr("enrolments[1]: pod u-2 and pod u-1 have the same namespace"));
+  other = enrolment;
+  other.id = {3, 5};
+  EXPECT_THAT(decode_table(encode_table({enrolment, other})).error().detail,
+              HasSubstr("enrolments[1]: uid u-1"));
 }
 
 struct Bad {

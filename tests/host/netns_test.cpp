@@ -49,7 +49,7 @@ TEST(Netns, KnowsItsOwn) {
   const auto copy = own->duplicate();
   ASSERT_TRUE(copy);
   EXPECT_EQ(netns_id(copy->get()).value(), own->id());
-  EXPECT_TRUE(find_process_in(own->id()).has_value());
+  EXPECT_TRUE(find_process_in(own->id())->has_value());
 }
 
 class NetnsRoot : public AsRoot {};
@@ -60,7 +60,8 @@ TEST_F(NetnsRoot, TellsNamespacesApartAndRunsInThem) {
   ASSERT_TRUE(opened);
   EXPECT_NE(opened->id(), Netns::current()->id());
   EXPECT_TRUE(refuse_own(*opened, false));
-  EXPECT_FALSE(find_process_in(opened->id()).has_value());
+  const auto inhabitant = find_process_in(opened->id());
+  EXPECT_FALSE(inhabitant && *inhabitant);  // or some process may not be looked at
   NetnsId seen;
   ASSERT_TRUE(run_in_netns(opened->fd(), [&]() -> Result<void> {
     seen = Netns::current()->id();

@@ -4,7 +4,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
@@ -49,6 +52,43 @@ std::string Sandbox::run(const std::string& command) const {
   const auto ran = run_in_netns(fd(), [&] { return run_here(command, output); });
   EXPECT_TRUE(ran.has_value()) << (ran ? "" : ran.error().detail);
   return output;
+}
+
+Mounted::Mounted(const Sandbox& box, std::string path) : path_(std::move(path)) {
+  const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  EXPECT_EQ(::mount(box.path().c_str(), path_.c_str(), nullptr, MS_BIND, nullptr), 0);
+}
+
+Mounted::~Mounted() {
+  EXPECT_EQ(::umount2(path_.c_str(), MNT_DETACH), 0);
+  ::unlink(path_.c_str());
+}
+
+Inhabitant::Inhabitant(const Sandbox& box) {
+  // Closed by the program that takes the copy's place, for which we wait: a mere copy of the test
+  // holds the agent's lock.
+  std::array<int, 2> ends{-1, -1};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd started(ends[0]);
+  UniqueFd held(ends[1]);
+  EXPECT_TRUE(run_in_netns(box.fd(), [this]() -> Result<void> {
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::execlp("sleep", "sleep", "1000", nullptr);
+      ::_exit(127);
+    }
+    return {};
+  }));
+  held.reset();
+  char nothing = 0;
+  EXPECT_EQ(::read(started.get(), &nothing, 1), 0);
+}
+
+void Inhabitant::end() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = 0;
 }
 
 void join(const Sandbox& a, const Sandbox& b) {

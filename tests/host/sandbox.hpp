@@ -30,6 +30,33 @@ class Sandbox {
   UniqueFd fd_;
 };
 
+// A file that leads to a sandbox, as `ip netns add` makes one, for as long as this object lives.
+class Mounted {
+ public:
+  Mounted(const Sandbox& box, std::string path);
+  ~Mounted();
+  Mounted(const Mounted&) = delete;
+  Mounted& operator=(const Mounted&) = delete;
+  NetnsRef ref() const { return {NetnsRef::Kind::path, path_}; }
+
+ private:
+  const std::string path_;
+};
+
+// A process that waits in a sandbox until it is told to end.
+class Inhabitant {
+ public:
+  explicit Inhabitant(const Sandbox& box);
+  ~Inhabitant() { end(); }
+  Inhabitant(const Inhabitant&) = delete;
+  Inhabitant& operator=(const Inhabitant&) = delete;
+  void end();
+  NetnsRef ref() const { return {NetnsRef::Kind::pid, std::to_string(pid_)}; }
+
+ private:
+  pid_t pid_ = 0;
+};
+
 // Joins two namespaces: eth0 in each, 198.18.7.1 and 2001:2:0:7::1 in `a`, .2 and ::2 in `b`.
 void join(const Sandbox& a, const Sandbox& b);
 

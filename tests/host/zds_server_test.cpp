@@ -105,6 +105,28 @@ TEST_F(ZdsServerTest, SendsTheSnapshotOneByOne) {
   EXPECT_TRUE(server_->pods()[0].up);
 }
 
+TEST_F(ZdsServerTest, AsksToKeepWhatIsNotFoundUntilItIs) {
+  std::vector<RestoredPod> pods;
+  pods.push_back({pod("a"), UniqueFd()});
+  pods.push_back({pod("b"), netns()});
+  server_ = *ZdsServer::start(options_, std::move(pods));
+  FakeDaemon daemon(options_.path);
+  const auto first = daemon.receive();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->summary(), "keep a");
+  EXPECT_EQ(first->descriptors, 0);
+  daemon.ack();
+  EXPECT_EQ(daemon.serve(), "add b");
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  EXPECT_TRUE(server_->wait_for_daemon(5s));
+  EXPECT_FALSE(server_->pods()[0].up);
+  EXPECT_THAT(server_->pods()[0].error, HasSubstr("not found"));
+  auto added = add("a");
+  EXPECT_EQ(daemon.serve(), "add a");
+  EXPECT_TRUE(added.get());
+  EXPECT_TRUE(server_->pods()[0].up);
+}
+
 TEST_F(ZdsServerTest, AddsAndDeletesAfterTheSnapshot) {
   start();
   FakeDaemon daemon(options_.path);

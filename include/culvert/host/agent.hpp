@@ -21,7 +21,7 @@ struct Enrolment {
   NetnsRef netns;
   NetnsId id;
   RedirectOptions redirect;
-  // What netns_incarnation() said; empty when the kernel does not say.
+  // What netns_incarnation() said; empty in tables of before that was kept.
   std::string incarnation{};
 };
 
@@ -53,14 +53,16 @@ struct Outcome {
 struct EnrolmentStatus {
   Enrolment enrolment;
   bool up = false;
-  std::string error;
+  bool absent = false;  // its namespace is not found; looked for at every survey
+  std::string error;    // why it is not up, as far as known
 };
 
 struct AgentOptions {
   std::string state_dir = "/var/lib/culvert/agent";
   std::string control_socket = "/run/culvert/agent.sock";
   ZdsServerOptions zds;
-  // How often namespaces are looked after: one that nobody can reach any more is let go.
+  // How often namespaces are looked after: one that nothing leads to any more is let go, its
+  // redirection removed; one that was absent and is found again is taken up.
   std::chrono::milliseconds survey_interval{5000};
 };
 
@@ -68,8 +70,10 @@ struct AgentOptions {
 // redirection as it is.
 class Agent {
  public:
-  // Reads the table, brings every enrolment back (redirection first, then the daemon's socket),
-  // opens both sockets. Enrolments whose namespace is gone are dropped, each with a log line.
+  // Reads the table, brings every enrolment back (redirection first, then the daemon's socket), opens both sockets. An
+  // enrolment holds for the namespace that it was made for, never for another of the same name: one
+  // that is not found is kept as absent, and daemons are told to keep what they have of it; one of
+  // before the last boot is dropped, with a log line.
   static Result<std::unique_ptr<Agent>> start(const AgentOptions& options);
   ~Agent();
   Agent(const Agent&) = delete;

@@ -61,9 +61,13 @@ class Netns {
 Result<NetnsId> netns_id(int fd);
 
 // What tells a namespace from every other there ever was: an id is used again once its namespace
-// is gone, this is not. "<boot id>/<cookie>", from the kernel's boot_id and SO_NETNS_COOKIE; empty
-// with a kernel that has no such cookie (before 5.14).
+// is gone, this is not. "<boot id>/<cookie>", from boot_id() and SO_NETNS_COOKIE; without the
+// cookie
+// ("<boot id>/") where the kernel has none (before 5.14).
 Result<std::string> netns_incarnation(int netns_fd);
+
+// What tells this run of the kernel from every other: no namespace outlives it.
+Result<std::string> boot_id();
 
 // Errc::invalid if `netns` is the one the caller itself is in: redirecting the host's own traffic
 // cuts the machine off. (`force` lets it through.)
@@ -74,7 +78,9 @@ Result<void> refuse_own(const Netns& netns, bool force);
 // CAP_SYS_ADMIN. `work` must not throw.
 Result<void> run_in_netns(int netns_fd, const std::function<Result<void>()>& work);
 
-// Looks through /proc for a process in namespace `id`: its pid, or nothing.
-std::optional<pid_t> find_process_in(NetnsId id);
+// Looks through /proc for a process in namespace `id`: its pid, or nothing. An error when /proc
+// cannot be read, or when nothing was found but some process could not be looked at
+// (Errc::permission): then nothing is known.
+Result<std::optional<pid_t>> find_process_in(NetnsId id);
 
 }  // namespace culvert::host

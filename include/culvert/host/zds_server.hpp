@@ -30,7 +30,8 @@ struct PodStatus {
   std::string error;  // why not, as far as known
 };
 
-// A pod that was in the mesh before this start.
+// A pod that was in the mesh before this start. Without a namespace (it is not found): daemons that
+// connect are told to keep what they have of it, until add() brings one or del() ends it.
 struct RestoredPod {
   PodInfo pod;
   UniqueFd netns;

@@ -114,8 +114,9 @@ void Topology::remove() {
     const auto there = host::Netns::open({host::NetnsRef::Kind::name, plan.netns});
     if (!there) continue;
     // Only programs of the demo live in its namespaces.
-    while (const auto pid = host::find_process_in(there->id()))
-      if (::kill(*pid, SIGKILL) != 0 && errno != ESRCH) break;
+    for (auto pid = host::find_process_in(there->id()); pid && *pid;
+         pid = host::find_process_in(there->id()))
+      if (::kill(**pid, SIGKILL) != 0 && errno != ESRCH) break;
     Command command;
     command.words = {"ip", "netns", "del", plan.netns};
     static_cast<void>(run(command));

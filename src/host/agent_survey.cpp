@@ -1,0 +1,70 @@
+// What an agent looks after while it runs: namespaces come and go without telling it.
+#include "culvert/base/log.hpp"
+#include "host/agent_impl.hpp"
+
+namespace culvert::host {
+namespace {
+
+const log::Target kLog("agent");
+
+// Only when that is certain: a look that fails says nothing.
+bool is_gone(const Enrolment& enrolment, const Netns& held) {
+  const auto reachable = is_reachable(enrolment, held);
+  return reachable && !*reachable;
+}
+
+}  // namespace
+
+void Agent::Impl::survey() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_.wait_for(lock, options_.survey_interval, [this] { return stop_; }))
+    survey_once();
+}
+
+void Agent::Impl::survey_once() {
+  bool changed = false;
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const auto current = it++;
+    auto& entry = current->second;
+    if (entry.absent())
+      changed = come_back(entry) || changed;
+    else if (is_gone(entry.enrolment, entry.netns))
+      changed = let_go(current) || changed;
+  }
+  if (!changed) return;
+  if (auto saved = save(); !saved)
+    log::error(kLog, "table not saved", {log::str("error", saved.error().detail)});
+}
+
+// True when an absent namespace is there again.
+bool Agent::Impl::come_back(Entry& entry) {
+  auto found = find_again(entry.enrolment);
+  if (!found) return false;
+  take_up(entry, std::move(*found));
+  const auto& pod = entry.enrolment.pod;
+  auto copy = entry.netns.duplicate();
+  // A daemon that refuses, or none, is the server's to try again.
+  const auto told = copy ? zds_->add(pod, std::move(*copy)) : copy.error();
+  log::info(kLog, "namespace found again",
+            {log::str("pod", pod.uid), log::str("netns", entry.enrolment.netns.describe()),
+             log::str("daemon", told ? std::string("told") : told.error().detail)});
+  return true;
+}
+
+// Somebody may still hold the namespace open and come back to it: nothing of ours stays in it, for
+// without an enrolment its traffic would be redirected to nobody. True when it is let go.
+bool Agent::Impl::let_go(Entries::iterator it) {
+  if (auto removed = remove_redirection(it->second.netns.fd()); !removed) {
+    log::error(kLog, "namespace is gone, but its redirection cannot be removed",
+               {log::str("pod", it->first), log::str("error", removed.error().detail)});
+    return false;
+  }
+  const auto told = zds_->del(it->first);
+  log::info(kLog, "namespace is gone, enrolment dropped",
+            {log::str("pod", it->first),
+             log::str("daemon", told ? std::string("told") : told.error().detail)});
+  entries_.erase(it);
+  return true;
+}
+
+}  // namespace culvert::host
