@@ -72,7 +72,7 @@ Result<host::Outcome> withdraw(const Arguments& a) {
   if (!request.netns && request.uid.empty() && request.pod.empty())
     return fail(
         Errc::invalid,
-        "say which: --netns NAME, --pid N, --path FILE, --uid U or --workload NS/NAME");
+        "say which: --netns NAME, --pid N, --path FILE, --uid U or --workload NS/NAME[/SA]");
   return host::AgentClient(a.control_socket).withdraw(request);
 }
 
@@ -134,7 +134,7 @@ void add_enrolment(CLI::App& app, int& exit_code) {
   add_socket(*command, a);
   command->add_option("--uid", a->uid, "the pod's uid");
   command->add_option("--workload", a->workload,
-                      "the pod: NAMESPACE/NAME");
+                      "the pod: NAMESPACE/NAME, or with /SERVICE-ACCOUNT");
   command->add_flag("--force", a->force, "remove rules that this agent knows nothing of");
   command->callback([a, &exit_code] { exit_code = report("withdraw", withdraw(*a)); });
 

@@ -44,6 +44,7 @@ class Agent::Impl {
   // Start.
   Result<std::vector<RestoredPod>> restore(std::vector<Enrolment> saved);
   Result<RestoredPod> restore_one(Enrolment enrolment);
+  static void complete_withdrawal(const Enrolment& enrolment);
   Result<void> open_sockets(std::vector<RestoredPod> pods);
   std::string answer(const std::string& line);
   // With mutex_ held.

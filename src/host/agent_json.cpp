@@ -97,7 +97,8 @@ auto member(const Fields& fields, const char* key, Decode decode) {
 Json to_json(const Enrolment& enrolment) {
   return {{"pod", to_json(enrolment.pod)},        {"netns", to_json(enrolment.netns)},
           {"device", enrolment.id.device},        {"inode", enrolment.id.inode},
-          {"incarnation", enrolment.incarnation}, {"redirect", to_json(enrolment.redirect)}};
+          {"incarnation", enrolment.incarnation}, {"redirect", to_json(enrolment.redirect)},
+          {"leaving", enrolment.leaving}};
 }
 
 Result<Enrolment> enrolment_from(const Json& json) {
@@ -105,6 +106,7 @@ Result<Enrolment> enrolment_from(const Json& json) {
   Enrolment enrolment;
   enrolment.id = {fields.number("device"), fields.number("inode")};
   enrolment.incarnation = fields.text("incarnation");
+  enrolment.leaving = fields.flag("leaving", false);
   if (auto good = fields.check(); !good) return good.error();
   const auto pod = member(fields, "pod", pod_from);
   const auto netns = member(fields, "netns", netns_from);

@@ -51,6 +51,10 @@ Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> sav
           {log::str("pod", enrolment.pod.uid), log::str("netns", enrolment.netns.describe())});
       continue;
     }
+    if (enrolment.leaving) {
+      complete_withdrawal(enrolment);
+      continue;
+    }
     auto pod = restore_one(std::move(enrolment));
     if (!pod) return pod.error();
     pods.push_back(std::move(*pod));
@@ -77,6 +81,14 @@ Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
   if (!copy) return copy.error();
   entries_[pod.uid] = std::move(entry);
   return RestoredPod{pod, std::move(*copy)};
+}
+
+void Agent::Impl::complete_withdrawal(const Enrolment& enrolment) {
+  const auto found = find_again(enrolment);
+  const auto removed = found ? remove_redirection(found->netns.fd()) : found.error();
+  log::info(kLog, "withdrawal completed",
+            {log::str("pod", enrolment.pod.uid),
+             log::str("redirection", removed ? "removed" : removed.error().detail)});
 }
 
 void Agent::Impl::take_up(Entry& entry, FoundNetns found) {

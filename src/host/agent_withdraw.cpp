@@ -1,7 +1,24 @@
-// Withdrawing.
+// Withdrawing. The table says so before anything is touched: a crash, or a disk that is full by
+// then, cannot put a withdrawn pod back.
+#include "culvert/base/log.hpp"
 #include "host/agent_impl.hpp"
 
 namespace culvert::host {
+namespace {
+
+const log::Target kLog("agent");
+
+bool is_called(const PodInfo& pod, const std::string& name) {
+  return name == title(pod) || name == title(pod) + "/" + pod.service_account;
+}
+
+Error unknown(const std::string& what) {
+  return fail(Errc::not_found,
+              "nothing enrolled here " + what + ": `culvertctl enrolments` shows what is");
+}
+
+}  // namespace
+
 Result<Agent::Impl::Entries::iterator> Agent::Impl::find(const WithdrawRequest& request) {
   if (request.netns) {
     const auto netns = Netns::open(*request.netns);
@@ -17,14 +34,19 @@ Result<Agent::Impl::Entries::iterator> Agent::Impl::find(const WithdrawRequest& 
     }
     return netns.error();
   }
-  if (!request.uid.empty()) return entries_.find(request.uid);
+  if (!request.uid.empty()) {
+    const auto it = entries_.find(request.uid);
+    if (it == entries_.end()) return unknown("has uid " + request.uid);
+    return it;
+  }
   auto found = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-    if (title(it->second.enrolment.pod) != request.pod) continue;
+    if (!is_called(it->second.enrolment.pod, request.pod)) continue;
     if (found != entries_.end())
       return fail(Errc::invalid, "more than one enrolment is " + request.pod + ": use --uid");
     found = it;
   }
+  if (found == entries_.end()) return unknown("is " + request.pod);
   return found;
 }
 
@@ -36,13 +58,22 @@ Result<Outcome> Agent::Impl::withdraw(const WithdrawRequest& request) {
 }
 
 Result<Outcome> Agent::Impl::withdraw_known(Entries::iterator it) {
-  const Entry& entry = it->second;
+  Entry& entry = it->second;
   const auto pod = entry.enrolment.pod;
+  const auto still = [&](const Error& why) {
+    entry.enrolment.leaving = false;
+    return why.with(entry.enrolment.netns.describe() + ": still enrolled");
+  };
+  entry.enrolment.leaving = true;
+  if (auto saved = save(); !saved) return still(saved.error());
   Outcome outcome{pod.uid, {}};
   if (entry.absent()) {
     outcome.steps.push_back("its namespace is not found: if it still exists, rules stay in it");
   } else if (auto removed = remove_redirection(entry.netns.fd()); !removed) {
-    return removed.error().with(entry.enrolment.netns.describe() + ": still enrolled");
+    auto failure = still(removed.error());
+    if (auto saved = save(); !saved)
+      failure.detail += "; the next start of the agent withdraws it: " + saved.error().detail;
+    return failure;
   } else {
     outcome.steps.push_back("redirection removed");
   }
@@ -50,13 +81,13 @@ Result<Outcome> Agent::Impl::withdraw_known(Entries::iterator it) {
   outcome.steps.push_back(told ? "the daemon has let go of " + title(pod)
                                : "the daemon did not confirm: " + told.error().detail);
   entries_.erase(it);
-  if (auto saved = save(); !saved) return saved.error();
+  if (auto saved = save(); !saved)  // it is marked there: the next start drops it
+    log::warn(kLog, "table not saved", {log::str("error", saved.error().detail)});
   return outcome;
 }
 
 Result<Outcome> Agent::Impl::withdraw_unknown(const WithdrawRequest& request) {
   Outcome outcome{"", {"not enrolled here: nothing to do"}};
-  if (!request.netns) return outcome;
   const auto netns = Netns::open(*request.netns);
   if (!netns) return netns.error();
   const auto state = inspect_redirection(netns->fd());

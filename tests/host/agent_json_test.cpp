@@ -52,15 +52,18 @@ TEST(AgentJson, AnswersSurviveTheTrip) {
 }
 
 TEST(AgentJson, TablesSurviveTheTrip) {
-  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}, "boot/7"};
+  const Enrolment enrolment{kPod, {NetnsRef::Kind::path, "/x"}, {3, 4}, {}, "boot/7", true};
   auto second = enrolment;
   second.pod.uid = "u-2";
   second.incarnation = "boot/8";  // the number was given out again
+  second.leaving = false;
   const auto table = decode_table(encode_table({enrolment, second}));
   ASSERT_TRUE(table) << table.error().detail;
   EXPECT_EQ(table->size(), 2U);
   EXPECT_EQ(table->at(0).pod, kPod);
   EXPECT_EQ(table->at(0).incarnation, "boot/7");
+  EXPECT_TRUE(table->at(0).leaving);
+  EXPECT_FALSE(table->at(1).leaving);
 }
 
 TEST(AgentJson, OneNamespaceHasOneIdentity) {

@@ -23,6 +23,8 @@ struct Enrolment {
   RedirectOptions redirect;
   // What netns_incarnation() said; empty in tables of before that was kept.
   std::string incarnation{};
+  // It is being withdrawn: a start that finds this so completes it.
+  bool leaving = false;
 };
 
 // What `enroll` asks for.
@@ -34,7 +36,8 @@ struct EnrolRequest {
   bool force = false;         // even the agent's own namespace
 };
 
-// Which enrolment `withdraw` means: by namespace, else by uid, else by "namespace/name".
+// Which enrolment `withdraw` means: by namespace, else by uid, else by "namespace/name" or
+// "namespace/name/service-account".
 struct WithdrawRequest {
   std::optional<NetnsRef> netns;
   std::string uid;
@@ -82,8 +85,10 @@ class Agent {
   // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
   // keep_pending). Repeating it for the same namespace and workload is fine.
   Result<Outcome> enroll(const EnrolRequest& request);
-  // The redirection first, so that new connections go the plain way instead of nowhere; then the
-  // daemon, which cuts the pod's connections. Fine when it is not enrolled.
+  // Marked in the table first: once begun, the next start completes it. Then the redirection, so
+  // that new connections go the plain way instead of nowhere; then the daemon, which cuts the pod's
+  // connections. Fine for a namespace that is not enrolled; Errc::not_found for a uid or workload
+  // that is not.
   Result<Outcome> withdraw(const WithdrawRequest& request);
   std::vector<EnrolmentStatus> list() const;
 
