@@ -119,7 +119,9 @@ void add_enroll(CLI::App& app, int& exit_code) {
                       "treat TCP arriving on this interface as outbound; may be repeated");
   command->add_flag("--keep-pending", a->keep_pending,
                     "stay enrolled, and try again, if the daemon does not take it now");
-  command->add_flag("--force", a->force, "even if it is the namespace the agent runs in");
+  command->add_flag("--force", a->force,
+                    "even if it is the namespace the agent runs in, or has redirection of somebody "
+                    "else, which is then replaced");
   command->callback([a, &exit_code] { exit_code = report("enroll", enroll(*a)); });
 }
 

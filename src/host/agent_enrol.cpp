@@ -36,6 +36,12 @@ std::string describe(const RedirectOptions& options) {
   return text;
 }
 
+Error not_ours() {
+  return fail(Errc::invalid,
+              "it has redirection that this agent knows nothing of (istio-cni's, or another "
+              "agent's): have that one withdraw it, or take it over with --force");
+}
+
 }  // namespace
 
 Result<void> Agent::Impl::save() const {
@@ -96,6 +102,7 @@ Result<Outcome> Agent::Impl::enroll_new(Entry entry, const EnrolRequest& request
   const auto before = inspect_redirection(entry.netns.fd());
   if (!before) return before.error().with(where);
   const bool ours = !before->anything();
+  if (!ours && !request.force) return not_ours().with(where);
   const auto& kept = entries_.emplace(uid, std::move(entry)).first->second;
   if (auto saved = save(); !saved) {
     entries_.erase(uid);
@@ -161,7 +168,8 @@ Error Agent::Impl::roll_back(const std::string& uid, bool ours, const Error& why
   note("telling the daemon failed", zds_->del(uid));
   entries_.erase(it);
   note("saving the table failed", save());
-  if (clean) failure.detail += "; everything was taken back";
+  if (!ours) failure.detail += "; the redirection that was there before is not put back";
+  if (ours && clean) failure.detail += "; everything was taken back";
   return failure;
 }
 

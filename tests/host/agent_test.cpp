@@ -7,6 +7,7 @@ namespace culvert::host::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(AgentTest, InstallsBeforeItTellsTheDaemon) {
   const Sandbox box;
@@ -76,6 +77,34 @@ TEST_F(AgentTest, TakesEverythingBackWithoutADaemon) {
   ASSERT_FALSE(outcome);
   EXPECT_THAT(outcome.error().detail, HasSubstr("no daemon is connected"));
   EXPECT_TRUE(untouched(box));
+}
+
+// Rules that the table does not know belong to istio-cni or to another agent.
+TEST_F(AgentTest, ForeignRulesAreTakenOverOnlyByForce) {
+  const Sandbox box;
+  ASSERT_TRUE(install_redirection(box.fd(), {.dns = true}));
+  connect_daemon();
+  auto wanted = request(box);
+  const auto refused = enroll(wanted).get();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("--force"));
+  EXPECT_TRUE(agent_->list().empty());
+  EXPECT_TRUE(inspect_redirection(box.fd())->raw_table);  // as it was
+  wanted.force = true;
+  enroll_well(wanted);
+  EXPECT_FALSE(inspect_redirection(box.fd())->raw_table);
+}
+
+TEST_F(AgentTest, DoesNotClaimToHavePutBackWhatItReplaced) {
+  const Sandbox box;
+  ASSERT_TRUE(install_redirection(box.fd(), {}));
+  auto wanted = request(box);
+  wanted.force = true;
+  const auto outcome = enroll(wanted).get();  // no daemon
+  ASSERT_FALSE(outcome);
+  EXPECT_THAT(outcome.error().detail, HasSubstr("not put back"));
+  EXPECT_THAT(outcome.error().detail, Not(HasSubstr("everything was taken back")));
+  EXPECT_TRUE(agent_->list().empty());
 }
 
 TEST_F(AgentTest, KeepsAPendingPodWhenAsked) {

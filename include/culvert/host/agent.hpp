@@ -33,7 +33,8 @@ struct EnrolRequest {
   PodInfo pod;  // an empty uid: the agent chooses one, or keeps that of the same namespace
   RedirectOptions redirect;
   bool keep_pending = false;  // a refusing daemon leaves the pod enrolled, to be tried again
-  bool force = false;         // even the agent's own namespace
+  // Even the agent's own namespace, and even one with redirection that this agent knows nothing of.
+  bool force = false;
 };
 
 // Which enrolment `withdraw` means: by namespace, else by uid, else by "namespace/name" or
@@ -83,7 +84,8 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
-  // keep_pending). Repeating it for the same namespace and workload is fine.
+  // keep_pending). Repeating it for the same namespace and workload is fine. Errc::invalid for a
+  // namespace with redirection that is not in the table: it is somebody else's (unless force).
   Result<Outcome> enroll(const EnrolRequest& request);
   // Marked in the table first: once begun, the next start completes it. Then the redirection, so
   // that new connections go the plain way instead of nowhere; then the daemon, which cuts the pod's
