@@ -1,6 +1,7 @@
 #include "culvert/authority/control_plane.hpp"
 
 #include "authority/file_watch.hpp"
+#include "authority/files.hpp"
 #include "authority/grpc_server.hpp"
 #include "authority/state_dir.hpp"
 #include "culvert/base/log.hpp"
@@ -68,6 +69,7 @@ class ControlPlane::Impl {
  private:
   Result<void> watch_and_load();
   void reload_mesh();
+  Result<bool> load_tokens();
   void reload_tokens();
   void announce() const;
 
@@ -108,8 +110,14 @@ Result<void> ControlPlane::Impl::watch_and_load() {
   if (!tokens) return tokens.error();
   token_watch_ = std::move(*tokens);
   if (auto loaded = realm_.load_mesh(options_.config); !loaded) return loaded.error();
-  if (auto loaded = realm_.load_tokens(options_.token_file); !loaded) return loaded.error();
+  if (auto loaded = load_tokens(); !loaded) return loaded.error();
   return {};
+}
+
+// Whoever can read a token can have the identities that go with it.
+Result<bool> ControlPlane::Impl::load_tokens() {
+  if (auto secret = check_private(options_.token_file); !secret) return secret.error();
+  return realm_.load_tokens(options_.token_file);
 }
 
 void ControlPlane::Impl::reload_mesh() {
@@ -126,7 +134,7 @@ void ControlPlane::Impl::reload_mesh() {
 }
 
 void ControlPlane::Impl::reload_tokens() {
-  const auto changed = realm_.load_tokens(options_.token_file);
+  const auto changed = load_tokens();
   if (!changed)
     return log::error(kLog, "token file not taken, the earlier tokens stay valid",
                       {log::str("reason", changed.error().detail)});

@@ -38,6 +38,14 @@ Result<void> write_synced(const std::filesystem::path& path, mode_t mode,
 
 }  // namespace
 
+Result<void> check_private(const std::filesystem::path& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return failed("look at", path, errno);
+  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return fail(Errc::invalid, path.string() + " is open to others than its owner: chmod 600 it");
+  return {};
+}
+
 Result<void> create_file(const std::filesystem::path& path, mode_t mode, std::string_view content) {
   auto partial = path;
   partial += ".new";

@@ -10,6 +10,9 @@
 
 namespace culvert::authority {
 
+// A secret may be open to its owner only: Errc::invalid when it is not, with what to do.
+Result<void> check_private(const std::filesystem::path& path);
+
 // Makes `path` with exactly `mode`, whatever the umask, and `content`, on disk before it is
 // visible. Errc::invalid when something of that name exists: it stays as it is. The caller is the
 // only writer of that directory.

@@ -16,7 +16,6 @@ namespace culvert::authority {
 namespace {
 
 constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
-constexpr mode_t kOthersAny = S_IRWXG | S_IRWXO;
 
 Result<void> make_directory(const std::filesystem::path& path) {
   if (path.has_parent_path()) {
@@ -47,14 +46,6 @@ Result<bool> is_there(const std::filesystem::path& path) {
   if (::lstat(path.c_str(), &info) == 0) return true;
   if (errno == ENOENT) return false;
   return fail_errno(path.string(), errno);
-}
-
-Result<void> check_secret(const std::filesystem::path& path) {
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0) return fail_errno(path.string(), errno);
-  if ((info.st_mode & kOthersAny) != 0)
-    return fail(Errc::invalid, path.string() + " is open to others than its owner: chmod 600 it");
-  return {};
 }
 
 Result<std::string> random_token() {
@@ -103,7 +94,7 @@ Result<CertificateAuthority> StateDir::root(std::string_view trust_domain, WallT
   }
   if (!*has_key)
     if (auto made = make_root(trust_domain, now); !made) return made.error();
-  if (auto checked = check_secret(key_path()); !checked) return checked.error();
+  if (auto checked = check_private(key_path()); !checked) return checked.error();
   auto key = read_file(key_path());
   if (!key) return key.error();
   auto cert = read_file(certificate_path());
@@ -129,7 +120,7 @@ Result<std::filesystem::path> StateDir::token() const {
     if (!token) return token.error();
     if (auto done = create_file(path, 0600, *token); !done) return done.error();
   }
-  if (auto checked = check_secret(path); !checked) return checked.error();
+  if (auto checked = check_private(path); !checked) return checked.error();
   return path;
 }
 

@@ -53,7 +53,7 @@ class ControlPlaneTest : public ::testing::Test {
  protected:
   ControlPlaneTest() {
     options_.config = temp_.write("mesh.yaml", mesh(two_workloads()));
-    options_.token_file = temp_.write("tokens", kTokens);
+    options_.token_file = temp_.write_secret("tokens", kTokens);
     options_.state_dir = temp_.path() / "state";
     options_.listen = {{IpAddress::v4_loopback(), 0}};
     options_.debounce = 2ms;
@@ -351,7 +351,7 @@ TEST_F(ControlPlaneTest, EndsAStreamThatAsksForTooMuch) {
 
 TEST_F(ControlPlaneTest, TakesNewTokensWithoutARestart) {
   start();
-  temp_.replace("tokens", "another\n");
+  temp_.rename(temp_.write_secret("fresh", "another\n"), "tokens");
   auth::IstioCertificateResponse response;
   const auto request = make_request({.uris = {kCart}});
   const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -359,6 +359,22 @@ TEST_F(ControlPlaneTest, TakesNewTokensWithoutARestart) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline);
   EXPECT_EQ(create("all-powers", request, kCart, &response).error_code(),
             grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_F(ControlPlaneTest, TakesNoTokensThatOthersMayRead) {
+  start();
+  Stream stream(channel_, "all-powers");
+  stream.subscribe(kAddressType);
+  stream.answer(stream.read());
+  temp_.rename(temp_.write_open("fresh", "leaked\n"), "tokens");
+  // Looked at after the tokens: once it is there, they have been looked at.
+  temp_.replace("mesh.yaml", mesh(two_workloads() + workload("new", "198.18.0.8", "node-b")));
+  EXPECT_THAT(names(stream.read()), ElementsAre("c1//Pod/shop/new"));
+  auth::IstioCertificateResponse response;
+  const auto request = make_request({.uris = {kCart}});
+  EXPECT_EQ(create("leaked", request, kCart, &response).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_TRUE(create("all-powers", request, kCart, &response).ok());
 }
 
 TEST_F(ControlPlaneTest, MakesATokenWhenNoneIsGiven) {
@@ -406,8 +422,10 @@ TEST_F(ControlPlaneTest, SaysWhyItDoesNotStart) {
       {"trust domain", [](Options& o) { o.trust_domain = "a/b"; }, Errc::invalid, "a/b"},
       {"ttl", [](Options& o) { o.max_ttl = 0s; }, Errc::invalid, "life"},
       {"name", [](Options& o) { o.dns_names = {"two words"}; }, Errc::invalid, "two words"},
-      {"tokens", [this](Options& o) { o.token_file = temp_.write("empty", ""); }, Errc::invalid,
-       "holds no token"},
+      {"tokens", [this](Options& o) { o.token_file = temp_.write_secret("empty", ""); },
+       Errc::invalid, "holds no token"},
+      {"open tokens", [this](Options& o) { o.token_file = temp_.write_open("open", kTokens); },
+       Errc::invalid, "open to others than its owner: chmod 600"},
       {"foreign address", [](Options& o) { o.listen = {{IpAddress::v4(198, 19, 255, 1), 0}}; },
        Errc::io, "198.19.255.1"},
   };

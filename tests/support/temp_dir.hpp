@@ -27,10 +27,24 @@ class TempDir {
     std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
     return file;
   }
+  // The same for a file that everybody may read.
+  std::filesystem::path write_open(std::string_view name, std::string_view content) const {
+    const auto file = write(name, content);
+    std::filesystem::permissions(file, std::filesystem::perms(0644));
+    return file;
+  }
+  // The same for a file that only its owner may read.
+  std::filesystem::path write_secret(std::string_view name, std::string_view content) const {
+    const auto file = write(name, content);
+    std::filesystem::permissions(file, std::filesystem::perms(0600));
+    return file;
+  }
   // Writes beside it and renames, as editors do.
   std::filesystem::path replace(std::string_view name, std::string_view content) const {
-    const auto partial = write(std::string(name) + ".partial", content);
-    std::filesystem::rename(partial, path_ / name);
+    return rename(write(std::string(name) + ".partial", content), name);
+  }
+  std::filesystem::path rename(const std::filesystem::path& from, std::string_view name) const {
+    std::filesystem::rename(from, path_ / name);
     return path_ / name;
   }
 

@@ -25,7 +25,8 @@ struct Options {
   // Where to listen; port 0 lets the kernel choose. At least one.
   std::vector<SocketAddress> listen;
   // Lines `TOKEN` (may do everything) or `NODE:TOKEN` (may impersonate what runs on NODE). Empty:
-  // a token is made in the state directory. Watched like `config`.
+  // a token is made in the state directory, which may do everything. Watched like `config`; never
+  // taken when others than its owner may read it.
   std::filesystem::path token_file;
   // The only trust domain that certificates are issued for; workloads without one get it.
   std::string trust_domain = "cluster.local";

@@ -1,7 +1,10 @@
 #include "cli/demo/cluster.hpp"
 
 #include <signal.h>
+#include <sys/random.h>
 
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -12,6 +15,18 @@ namespace {
 volatile sig_atomic_t g_interrupted = 0;
 
 SocketAddress loopback(std::uint16_t port) { return {IpAddress::v4_loopback(), port}; }
+
+Result<std::string> random_token() {
+  std::array<unsigned char, 32> raw{};
+  if (::getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size()))
+    return fail_errno("getrandom", errno);
+  std::string text;
+  for (const auto byte : raw) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -43,6 +58,7 @@ Cluster::Cluster(const Topology& topology, Settings settings)
     node.place = &place;
     node.zds_socket = file(place.name + "-zds.sock");
     node.control_socket = file(place.name + "-agent.sock");
+    node.token = file(place.name + "-token");
     node.agent_log = file(place.name + "-agent.log");
     node.daemon_log = file(place.name + "-daemon.log");
   };
@@ -62,18 +78,31 @@ Result<Process> Cluster::launch(std::vector<std::string> words, const Place& whe
   return Process::start(command);
 }
 
+// Each node has a token of its own, which is good for its own pods only.
+Result<void> Cluster::write_tokens() {
+  std::string all;
+  for (auto* node : {&a_, &b_}) {
+    const auto token = random_token();
+    if (!token) return token.error();
+    all += node->place->name + ":" + *token + "\n";
+    if (auto written = write_secret(node->token, *token); !written) return written;
+  }
+  return write_secret(file("tokens"), all);
+}
+
 Result<void> Cluster::start_control() {
   const auto text = mesh_yaml(topology_, {});
   if (auto written = replace_file(file("mesh.yaml"), text); !written) return written;
+  if (auto written = write_tokens(); !written) return written;
   const auto address = topology_.wire().v4.to_string() + ":15012";
-  auto started = launch({program("culvertctl"), "control", "--config", file("mesh.yaml"),
-                         "--state-dir", file("control"), "--listen", address},
-                        topology_.wire(), file("control.log"));
+  auto started =
+      launch({program("culvertctl"), "control", "--config", file("mesh.yaml"), "--state-dir",
+              file("control"), "--token-file", file("tokens"), "--listen", address},
+             topology_.wire(), file("control.log"));
   if (!started) return started.error();
   control_ = std::move(*started);
   auto up = wait_until("the control plane", [this] {
-    return !control_.running() || (std::filesystem::exists(file("control/root-cert.pem")) &&
-                                   std::filesystem::exists(file("control/token")));
+    return !control_.running() || std::filesystem::exists(file("control/root-cert.pem"));
   });
   if (!up) return up;
   if (control_.running()) return {};
@@ -93,7 +122,7 @@ Result<void> Cluster::start_node(Node& node) {
                         {"CA_ADDRESS", control},
                         {"XDS_ROOT_CA", file("control/root-cert.pem")},
                         {"CA_ROOT_CA", file("control/root-cert.pem")},
-                        {"AUTH_TOKEN", file("control/token")},
+                        {"AUTH_TOKEN", node.token},
                         {"NODE_NAME", node.place->name},
                         {"INPOD_UDS", node.zds_socket},
                         {"ISTIO_META_DNS_CAPTURE", "false"},

@@ -19,6 +19,7 @@ struct Node {
   const Place* place = nullptr;
   std::string zds_socket;
   std::string control_socket;
+  std::string token;  // file
   std::string agent_log;
   std::string daemon_log;
   Process agent;
@@ -80,6 +81,7 @@ class Cluster {
   std::string file(const std::string& name) const { return settings_.directory + "/" + name; }
   Result<Process> launch(std::vector<std::string> words, const Place& where, const std::string& log,
                          std::map<std::string, std::string> environment = {}) const;
+  Result<void> write_tokens();
   Result<void> start_control();
   Result<void> start_node(Node& node);
   bool ready(const Node& node) const;

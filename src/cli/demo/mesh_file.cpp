@@ -1,5 +1,10 @@
 #include "cli/demo/mesh_file.hpp"
 
+#include "culvert/base/unique_fd.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -50,6 +55,14 @@ Result<void> replace_file(const std::string& path, const std::string& text) {
   file.close();
   if (!file) return fail(Errc::io, "cannot write " + fresh);
   if (std::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("rename " + fresh, errno);
+  return {};
+}
+
+Result<void> write_secret(const std::string& path, const std::string& text) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) return fail_errno("make " + path, errno);
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail(Errc::io, "cannot write " + path);
   return {};
 }
 

@@ -24,5 +24,7 @@ std::string deny_policy();
 
 // Replaces `path` in one step.
 Result<void> replace_file(const std::string& path, const std::string& text);
+// Makes `path`, which only its owner may read. Errc::io, or what the system says.
+Result<void> write_secret(const std::string& path, const std::string& text);
 
 }  // namespace culvert::cli::demo

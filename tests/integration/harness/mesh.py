@@ -6,6 +6,7 @@ Nodes and pods are namespaces on one bridge. The daemon of a node is `culvert`, 
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 
@@ -54,6 +55,8 @@ class Node:
         os.makedirs(self.dir)
         self.zds = os.path.join(self.dir, "zds.sock")
         self.socket = os.path.join(self.dir, "agent.sock")
+        self.token, self.token_file = secrets.token_hex(32), os.path.join(self.dir, "token")
+        write_secret(self.token_file, self.token)
         self.env, self.program = {}, None  # program: another daemon than culvert
         self.agent = self.daemon = None
         self.mark = 0  # access() looks at what was logged after this
@@ -61,7 +64,7 @@ class Node:
 
     def start_agent(self):
         self.agent = Process(f"{self.name} agent", [
-            self.mesh.ctl, "agent", "--zds-socket", self.zds, "--control-socket", self.socket,
+            *self.mesh.prefix.get("agent", []), self.mesh.ctl, "agent", "--zds-socket", self.zds, "--control-socket", self.socket,
             "--state-dir", os.path.join(self.dir, "agent")], self.log + "-agent.log", netns=self.ns)
         wait_for(lambda: os.path.exists(self.socket) or not self.agent.running(),
                  f"the agent of {self.name}")
@@ -70,19 +73,19 @@ class Node:
 
     def environment(self):
         control = f"https://{self.mesh.fabric.v4(CONTROL)}:15012"
-        root, token = self.mesh.state("root-cert.pem"), self.mesh.state("token")
+        root = self.mesh.state("root-cert.pem")
         return {
             "XDS_ADDRESS": control, "CA_ADDRESS": control, "XDS_ROOT_CA": root, "CA_ROOT_CA": root,
-            "AUTH_TOKEN": token, "NODE_NAME": self.name, "INPOD_UDS": self.zds,
+            "AUTH_TOKEN": self.token_file, "NODE_NAME": self.name, "INPOD_UDS": self.zds,
             "ISTIO_META_DNS_CAPTURE": "false", "CLUSTER_ID": "Kubernetes", "RUST_LOG": "info",
             "NETWORK": "", **self.mesh.env, **self.env,
         }
 
     def start_daemon(self, wait=True, program=None, output=None):
         program = program or self.program or self.mesh.culvert
-        self.daemon = Process(f"{self.name} daemon", [program, "proxy", "ztunnel"],
-                              self.log + ".log", env=self.environment(), netns=self.ns,
-                              output=output)
+        command = [*self.mesh.prefix.get("daemon", []), program, "proxy", "ztunnel"]
+        self.daemon = Process(f"{self.name} daemon", command, self.log + ".log",
+                              env=self.environment(), netns=self.ns, output=output)
         if wait:
             self.wait_ready()
         return self.daemon
@@ -164,6 +167,9 @@ class Mesh:
         self.services, self.policies = [], []
         self.padding = []  # records of workloads that nobody runs
         self.nodes = [Node(self, n, FIRST_NODE + i) for i, n in enumerate(nodes)]
+        self.tokens = os.path.join(self.dir, "tokens")
+        write_secret(self.tokens, "".join(f"{n.name}:{n.token}\n" for n in self.nodes))
+        self.prefix = {}  # words before the command of a program: "control", "agent", "daemon"
         self.pods = {}
 
     def __enter__(self):
@@ -213,8 +219,8 @@ class Mesh:
 
     def start_control(self):
         self.control = Process("control plane", [
-            self.ctl, "control", "--config", self.write_config(),
-            "--state-dir", os.path.join(self.dir, "control"),
+            *self.prefix.get("control", []), self.ctl, "control", "--config", self.write_config(),
+            "--state-dir", os.path.join(self.dir, "control"), "--token-file", self.tokens,
             "--listen", f"{self.fabric.v4(CONTROL)}:15012"],
             os.path.join(self.logs, f"{self.label}-control.log"), netns=self.control_ns)
 
@@ -225,7 +231,7 @@ class Mesh:
                 self.control_ns.connect((self.fabric.v4(CONTROL), 15012), 1).close()
             except OSError:
                 return False
-            return os.path.exists(self.state("root-cert.pem")) and os.path.exists(self.state("token"))
+            return os.path.exists(self.state("root-cert.pem"))
         wait_for(listening, "the control plane to listen")
 
     def start(self):
@@ -263,6 +269,12 @@ class Mesh:
             self.control.stop()
         self.fabric.remove()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def write_secret(path, text):
+    """A file that only its owner may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
 
 
 def read_all(s):
