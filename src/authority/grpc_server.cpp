@@ -1,5 +1,6 @@
 #include "authority/grpc_server.hpp"
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -14,6 +15,17 @@ constexpr int kMinPingIntervalMs = 5'000;
 // Our own pings find nodes that vanished without a word.
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
+// A connection that asks for nothing makes room; a node's comes back when it needs a certificate.
+constexpr int kMaxIdleMs = 300'000;
+// gRPC gives a stranger two minutes to get through the TLS handshake.
+constexpr int kHandshakeMs = 10'000;
+// A node has one stream, and eight certificates under way.
+constexpr int kMaxStreams = 100;
+// Of one call that nobody reads. gRPC would let it grow with the speed of whoever sends.
+constexpr int kStreamWindow = 64 << 10;
+// What all connections together may hold of requests that are not complete yet. Beyond it gRPC ends
+// streams and connections.
+constexpr std::size_t kReceiveMemory = std::size_t{256} << 20;
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxRequest);
@@ -23,6 +35,12 @@ void set_limits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindow);
+  builder.SetResourceQuota(grpc::ResourceQuota("control plane").Resize(kReceiveMemory));
   // Otherwise a second control plane on the same port would start, and take half of the nodes.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }

@@ -13,6 +13,7 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 
 namespace culvert::authority {
 namespace {
@@ -334,6 +335,26 @@ TEST_F(ControlPlaneTest, RefusesCertificatesWithTheRightStatus) {
     EXPECT_THAT(status.error_message(), HasSubstr(c.text)) << c.what;
     EXPECT_EQ(response.cert_chain_size(), 0) << c.what;
   }
+}
+
+// A request of 32 MiB from somebody unknown must not be collected first.
+TEST_F(ControlPlaneTest, RefusesStrangersBeforeTheirRequestHasArrived) {
+  start();
+  grpc::GenericStub stub(channel_);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + 10s);
+  context.AddMetadata("authorization", "Bearer wrong");
+  grpc::CompletionQueue done;
+  const auto call =
+      stub.PrepareCall(&context, "/istio.v1.auth.IstioCertificateService/CreateCertificate", &done);
+  grpc::Status status;
+  call->StartCall(&context);
+  void* step = nullptr;
+  bool good = false;
+  ASSERT_TRUE(done.Next(&step, &good));
+  call->Finish(&status, &status);  // nothing was sent but the headers
+  ASSERT_TRUE(done.Next(&step, &good));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED) << status.error_message();
 }
 
 TEST_F(ControlPlaneTest, EndsAStreamThatAsksForTooMuch) {
