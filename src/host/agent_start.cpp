@@ -28,6 +28,7 @@ Agent::Impl::~Impl() {
 }
 
 Result<std::unique_ptr<Agent::Impl>> Agent::Impl::start(const AgentOptions& options) {
+  if (auto possible = check_redirection(); !possible) return possible.error();
   auto table = AgentTable::open(options.state_dir);
   if (!table) return table.error();
   auto saved = table->load();

@@ -181,6 +181,26 @@ Result<bool> PolicyRouting::remove_rule(Family family) const {
   return true;
 }
 
+namespace {
+
+ifreq loopback() {
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  return request;
+}
+
+}  // namespace
+
+Result<void> bring_loopback_up() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request = loopback();
+  request.ifr_flags = IFF_UP;
+  if (socket && ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0) return {};
+  if (errno == EPERM)
+    return fail(Errc::permission, "changing a network namespace needs CAP_NET_ADMIN: run as root");
+  return fail_errno("bring interface lo up", errno);
+}
+
 bool loopback_has_ipv6() {
   std::ifstream file("/proc/sys/net/ipv6/conf/lo/disable_ipv6");
   int disabled = 1;
@@ -189,8 +209,7 @@ bool loopback_has_ipv6() {
 
 Result<void> require_loopback_up() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
+  ifreq request = loopback();
   if (!socket || ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0)
     return fail_errno("look at interface lo", errno);
   if ((request.ifr_flags & IFF_UP) != 0) return {};

@@ -165,6 +165,12 @@ TEST_F(Redirection, RemovesTheRuleOfIpv6ThatIsOffByNow) {
   EXPECT_EQ(configuration(box), before);
 }
 
+TEST_F(Redirection, CanBeCheckedWithoutTouchingAnything) {
+  const Sandbox box;
+  EXPECT_TRUE(run_in_netns(box.fd(), [] { return check_redirection(); }));
+  EXPECT_FALSE(inspect_redirection(box.fd())->anything());
+}
+
 TEST_F(Redirection, WantsLoopbackUp) {
   const Sandbox box(false);
   const auto installed = install_redirection(box.fd(), {});

@@ -45,6 +45,21 @@ class Units(unittest.TestCase):
         self.assertNotIn("absent", run.stdout)
         self.assertEqual(mesh.withdraw(server).returncode, 0)
 
+    def test_agent_names_the_missing_capability(self):
+        folder = tempfile.mkdtemp(prefix="culvert-agent-")
+        self.addCleanup(shutil.rmtree, folder)
+        granted = capabilities("culvert-agent")
+        for missing in ("sys_admin", "net_admin"):
+            with self.subTest(missing=missing):
+                run = subprocess.run(
+                    [*limited_to(x for x in granted if x != missing),
+                     os.path.join(runner.OPTIONS.bin, "culvertctl"), "agent", "--state-dir", folder,
+                     "--control-socket", f"{folder}/agent.sock", "--zds-socket", f"{folder}/zds.sock"],
+                    capture_output=True, text=True, timeout=30, check=False)
+                self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
+                self.assertIn(f"CAP_{missing.upper()}", run.stderr)
+                self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_units_are_valid(self):
         folder = tempfile.mkdtemp(prefix="culvert-units-")

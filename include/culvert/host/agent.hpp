@@ -74,7 +74,8 @@ struct AgentOptions {
 // redirection as it is.
 class Agent {
  public:
-  // Reads the table, brings every enrolment back (redirection first, then the daemon's socket), opens both sockets. An
+  // Checks that this process may do its work (see check_redirection()), reads the table, brings
+  // every enrolment back (redirection first, then the daemon's socket), opens both sockets. An
   // enrolment holds for the namespace that it was made for, never for another of the same name: one
   // that is not found is kept as absent, and daemons are told to keep what they have of it; one of
   // before the last boot is dropped, with a log line.

@@ -48,6 +48,10 @@ Result<void> install_redirection(int netns_fd, const RedirectOptions& options);
 // first failure.
 Result<void> remove_redirection(int netns_fd);
 
+// Whether this process and this kernel can do all of it: installs and removes it in a namespace
+// made for that. Errors as above, and Errc::permission naming the capability that is missing.
+Result<void> check_redirection();
+
 // What is there now.
 Result<RedirectState> inspect_redirection(int netns_fd);
 
