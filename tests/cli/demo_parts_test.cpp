@@ -3,6 +3,7 @@
 #include "cli/demo/process.hpp"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <chrono>
 
@@ -37,6 +38,22 @@ TEST(Process, EndsWhenToldAndWhenDropped) {
   EXPECT_TRUE(process->running());
   EXPECT_EQ(process->stop(), 128 + 15);
   EXPECT_FALSE(process->running());
+}
+
+// Told so early that it is still a copy of the demo, which does not end by such a signal.
+TEST(Process, EndsWhenToldBeforeItHasBegun) {
+  struct sigaction mine{};
+  struct sigaction before{};
+  mine.sa_handler = [](int) {};
+  ::sigaction(SIGTERM, &mine, &before);
+  Command command;
+  command.words = {"sleep", "100"};
+  for (int i = 0; i < 20; ++i) {
+    auto process = Process::start(command);
+    ASSERT_TRUE(process);
+    EXPECT_EQ(process->stop(std::chrono::seconds(2)), 128 + 15);
+  }
+  ::sigaction(SIGTERM, &before, nullptr);
 }
 
 TEST(Process, IsKilledWhenItDoesNotListen) {

@@ -1,6 +1,5 @@
 #include "cli/demo/cluster.hpp"
 
-#include <signal.h>
 #include <sys/random.h>
 
 #include <array>
@@ -11,8 +10,6 @@
 
 namespace culvert::cli::demo {
 namespace {
-
-volatile sig_atomic_t g_interrupted = 0;
 
 SocketAddress loopback(std::uint16_t port) { return {IpAddress::v4_loopback(), port}; }
 
@@ -29,15 +26,6 @@ Result<std::string> random_token() {
 }
 
 }  // namespace
-
-bool interrupted() { return g_interrupted != 0; }
-
-void watch_for_interrupts() {
-  struct sigaction action{};
-  action.sa_handler = [](int) { g_interrupted = 1; };
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
 
 Result<void> wait_until(const std::string& what, const std::function<bool()>& done,
                         std::chrono::milliseconds limit) {

@@ -2,6 +2,7 @@
 // a daemon, configured as anybody would configure them.
 #pragma once
 
+#include "cli/demo/interrupt.hpp"
 #include "cli/demo/mesh_file.hpp"
 #include "cli/demo/process.hpp"
 #include "cli/demo/topology.hpp"
@@ -26,12 +27,8 @@ struct Node {
   Process daemon;
 };
 
-// True once somebody pressed Ctrl-C (or sent SIGTERM).
-bool interrupted();
-void watch_for_interrupts();
-
 // Asks again and again until `done` says so; Errc::timed_out (naming `what`) after `limit`,
-// cancelled on Ctrl-C.
+// cancelled when interrupted.
 Result<void> wait_until(const std::string& what, const std::function<bool()>& done,
                         std::chrono::milliseconds limit = std::chrono::seconds(20));
 

@@ -11,6 +11,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace culvert::cli {
 namespace {
@@ -47,6 +49,24 @@ void clean_up() {
   Topology::remove();
   std::error_code ignored;
   std::filesystem::remove_all(kDirectory, ignored);
+}
+
+// Everything of the demo that is still there.
+std::vector<std::string> what_is_left() {
+  auto left = Topology::remains();
+  for (auto& name : left) name = "namespace " + name;
+  std::error_code error;
+  if (std::filesystem::exists(kDirectory, error)) left.emplace_back(kDirectory);
+  return left;
+}
+
+int clean() {
+  clean_up();
+  const auto left = what_is_left();
+  for (const auto& what : left) complain("cannot remove " + what);
+  if (!left.empty()) return 1;
+  std::cout << "nothing of the demo is left\n";
+  return 0;
 }
 
 Result<void> make_directory() {
@@ -88,7 +108,7 @@ int show_all(const Arguments& arguments, const Topology& topology, Cluster& clus
   }
   if (interrupted()) {
     report.say("interrupted: taking everything down");
-    return 130;  // as a shell reports it
+    return 128 + interrupted_by();  // as a shell reports it
   }
   if (!shown) {
     report.check(false, shown.error().detail);
@@ -102,11 +122,7 @@ int show_all(const Arguments& arguments, const Topology& topology, Cluster& clus
 
 int run(const Arguments& arguments) {
   if (::geteuid() != 0) return complain("it makes network namespaces: run it as root");
-  if (arguments.clean) {
-    clean_up();
-    std::cout << "nothing of the demo is left\n";
-    return 0;
-  }
+  if (arguments.clean) return clean();
   const auto programs = find_programs(arguments.bin_directory);
   if (!programs) return complain(programs.error().detail);
   watch_for_interrupts();
@@ -123,13 +139,14 @@ int run(const Arguments& arguments) {
     topology->keep();
   } else {
     const auto ended = cluster.stop();
-    report.check(ended.has_value(), "the daemons end in order");
+    // One that was told before it had begun to listen for that ends by the signal.
+    if (!interrupted()) report.check(ended.has_value(), "the daemons end in order");
     if (!ended) report.quote(ended.error().detail);
     std::error_code ignored;
     std::filesystem::remove_all(kDirectory, ignored);
   }
   report.summary();
-  if (report.failed() > 0) code = 1;
+  if (report.failed() > 0 && !interrupted()) code = 1;
   return code;
 }
 

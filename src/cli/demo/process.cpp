@@ -1,5 +1,6 @@
 #include "cli/demo/process.hpp"
 
+#include "cli/demo/interrupt.hpp"
 #include "culvert/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -50,6 +51,7 @@ struct Prepared {
 [[noreturn]] void become(const Prepared& prepared) {
   ::setpgid(0, 0);  // Ctrl-C is for the demo, which ends its children in order
   if (!prepared.outlive) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  end_by_interrupts();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -68,9 +70,17 @@ Result<pid_t> spawn(const Command& command, int input, int output) {
   const Prepared prepared{
       pointers(command.words), pointers(environment), command.netns_fd, input, output,
       command.outlive};
+  // A signal that comes before the child is what it is going to be must wait: our own handler, in
+  // the copy of us, would swallow it.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid < 0) return fail_errno("fork", errno);
+  const int error = errno;
   if (pid == 0) become(prepared);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return fail_errno("fork", error);
   return pid;
 }
 

@@ -6,9 +6,13 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <utility>
 
 namespace culvert::cli::demo {
 namespace {
+
+const std::string kNames = "/run/netns/";
 
 struct Plan {
   const char* name;
@@ -107,25 +111,37 @@ Result<Place> make_place(const Plan& plan) {
                IpAddress::parse(plan.v6).value(), std::move(*open)};
 }
 
+void end_processes(host::NetnsId id) {
+  for (auto pid = host::find_process_in(id); pid && *pid; pid = host::find_process_in(id))
+    if (::kill(**pid, SIGKILL) != 0 && errno != ESRCH) return;
+}
+
 }  // namespace
 
 void Topology::remove() {
-  for (const auto& plan : kPlaces) {
-    const auto there = host::Netns::open({host::NetnsRef::Kind::name, plan.netns});
-    if (!there) continue;
+  for (const auto& name : remains()) {
+    const auto there = host::Netns::open({host::NetnsRef::Kind::name, name});
     // Only programs of the demo live in its namespaces.
-    for (auto pid = host::find_process_in(there->id()); pid && *pid;
-         pid = host::find_process_in(there->id()))
-      if (::kill(**pid, SIGKILL) != 0 && errno != ESRCH) break;
+    if (there) end_processes(there->id());
+    // A file that is no namespace (any more) goes as well: it would be in the way of the next one.
     Command command;
-    command.words = {"ip", "netns", "del", plan.netns};
+    command.words = {"ip", "netns", "del", name};
     static_cast<void>(run(command));
   }
 }
 
+std::vector<std::string> Topology::remains() {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& plan : kPlaces)
+    if (std::filesystem::exists(std::filesystem::symlink_status(kNames + plan.netns, ignored)))
+      names.emplace_back(plan.netns);
+  return names;
+}
+
 Result<Topology> Topology::make() {
   remove();
-  Topology topology;
+  Topology topology;  // whatever fails below, it takes down what was made by then
   for (const auto& plan : kPlaces) {
     auto place = make_place(plan);
     if (!place) return place.error();
@@ -142,7 +158,7 @@ Result<Topology> Topology::make() {
 }
 
 Topology::~Topology() {
-  if (!kept_ && !places_.empty()) remove();
+  if (!kept_) remove();
 }
 
 }  // namespace culvert::cli::demo

@@ -12,6 +12,7 @@
 #include "culvert/host/netns.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace culvert::cli::demo {
@@ -30,14 +31,17 @@ struct Place {
 class Topology {
  public:
   static Result<Topology> make();
-  Topology(Topology&&) = default;
+  Topology(Topology&& other) noexcept
+      : places_(std::move(other.places_)), kept_(std::exchange(other.kept_, true)) {}
   Topology& operator=(Topology&&) = delete;
   ~Topology();
 
   // Leaves it standing.
   void keep() { kept_ = true; }
-  // Deletes every namespace of the demo; fine if there is none.
+  // Ends what runs in the demo's namespaces and deletes them; fine if there is none.
   static void remove();
+  // The names of those that are there.
+  static std::vector<std::string> remains();
 
   const Place& wire() const { return places_[0]; }
   const Place& node_a() const { return places_[1]; }
