@@ -22,11 +22,17 @@ std::string frame(bool v6, unsigned port, const std::string& payload) {
   return bytes + ip + tcp + payload;
 }
 
-TEST(Capture, FindsTheSecretAnywhere) {
+const Secrets kSecrets{"question", "reply"};
+
+TEST(Capture, FindsTheSecretsOfBothDirections) {
   for (const bool v6 : {false, true}) {
     Sight sight;
-    look_at(as_bytes(frame(v6, 8080, "GET / secret")), "secret", sight);
-    EXPECT_EQ(sight.readable, 1U);
+    look_at(as_bytes(frame(v6, 8080, "GET / question")), kSecrets, sight);
+    EXPECT_EQ(sight.readable_requests, 1U);
+    EXPECT_EQ(sight.readable_answers, 0U);
+    look_at(as_bytes(frame(v6, 8080, "200 reply")), kSecrets, sight);
+    EXPECT_EQ(sight.readable_requests, 1U);
+    EXPECT_EQ(sight.readable_answers, 1U);
     EXPECT_EQ(sight.tunnel_bytes, 0U);
   }
 }
@@ -34,13 +40,14 @@ TEST(Capture, FindsTheSecretAnywhere) {
 TEST(Capture, TellsTlsFromOtherBytesInTheTunnel) {
   for (const bool v6 : {false, true}) {
     Sight sight;
-    look_at(as_bytes(frame(v6, 15008, std::string("\x17\x03\x03\x00\x01x", 6))), "secret", sight);
-    look_at(as_bytes(frame(v6, 15008, "PRI * HTTP/2.0")), "secret", sight);
-    look_at(as_bytes(frame(v6, 15008, "")), "secret", sight);
+    look_at(as_bytes(frame(v6, 15008, std::string("\x17\x03\x03\x00\x01x", 6))), kSecrets, sight);
+    look_at(as_bytes(frame(v6, 15008, "PRI * HTTP/2.0")), kSecrets, sight);
+    look_at(as_bytes(frame(v6, 15008, "")), kSecrets, sight);
     EXPECT_EQ(sight.frames, 3U);
     EXPECT_EQ(sight.tls_records, 1U);
     EXPECT_EQ(sight.tunnel_bytes, 20U);
-    EXPECT_EQ(sight.readable, 0U);
+    EXPECT_EQ(sight.readable_requests, 0U);
+    EXPECT_EQ(sight.readable_answers, 0U);
   }
 }
 
@@ -51,7 +58,7 @@ TEST(Capture, SurvivesEveryTruncation) {
     for (std::size_t length = 0; length < text.size(); ++length) {
       Sight sight;
       const std::string copy = text.substr(0, length);
-      look_at(as_bytes(copy), "secret", sight);
+      look_at(as_bytes(copy), kSecrets, sight);
       EXPECT_EQ(sight.frames, 1U);
     }
 }

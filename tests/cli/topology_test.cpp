@@ -35,7 +35,7 @@ TEST_F(TopologyTest, JoinsThePodsAndLeavesNothing) {
   {
     const auto made = Topology::make();
     ASSERT_TRUE(made) << made.error().detail;
-    auto capture = Capture::start(made->wire().fd(), Topology::tap(), "findme");
+    auto capture = Capture::start(made->wire().fd(), Topology::tap(), {"findme", "NOT FOUND"});
     ASSERT_TRUE(capture) << capture.error().detail;
     Command server;
     // Not `python3 -m http.server`, which asks DNS for its own name, for seconds where none
@@ -58,7 +58,7 @@ TEST_F(TopologyTest, JoinsThePodsAndLeavesNothing) {
       ASSERT_TRUE(response) << response.error().detail;
       EXPECT_EQ(response->status, 404U);
     }
-    EXPECT_GE((*capture)->stop().readable, 2U);
+    EXPECT_GE((*capture)->stop().readable_requests, 2U);
     const auto seen = in(made->node_a(), "ip -o route get 198.18.2.10");
     ASSERT_TRUE(seen);
     EXPECT_THAT(seen->output, HasSubstr("via 198.18.10.1"));

@@ -69,6 +69,8 @@ class Demo(unittest.TestCase):
         done = self.run_demo("--fast")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"\d+ checks passed, 0 failed")
+        for shown in ("in neither direction", "that connection is cut", "its successor is refused"):
+            self.assertIn(shown, done.stdout)
         self.assert_nothing_left()
 
     def test_every_interruption_leaves_nothing(self):

@@ -37,9 +37,11 @@ std::optional<Bytes> tcp_segment(Bytes frame) {
 
 }  // namespace
 
-void look_at(Bytes frame, std::string_view secret, Sight& sight) {
+void look_at(Bytes frame, const Secrets& secrets, Sight& sight) {
   ++sight.frames;
-  if (as_text(frame).find(secret) != std::string_view::npos) ++sight.readable;
+  const auto text = as_text(frame);
+  if (text.find(secrets.request) != std::string_view::npos) ++sight.readable_requests;
+  if (text.find(secrets.answer) != std::string_view::npos) ++sight.readable_answers;
   const auto segment = tcp_segment(frame);
   if (!segment || segment->size() < 20) return;
   if (word(*segment, 0) != kTunnelPort && word(*segment, 2) != kTunnelPort) return;
@@ -53,7 +55,7 @@ void look_at(Bytes frame, std::string_view secret, Sight& sight) {
 }
 
 Result<std::unique_ptr<Capture>> Capture::start(int netns_fd, const std::string& interface,
-                                                std::string secret) {
+                                                Secrets secrets) {
   UniqueFd socket;
   const auto opened = host::run_in_netns(netns_fd, [&]() -> Result<void> {
     socket.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
@@ -67,11 +69,11 @@ Result<std::unique_ptr<Capture>> Capture::start(int netns_fd, const std::string&
     return {};
   });
   if (!opened) return opened.error();
-  return std::make_unique<Capture>(std::move(socket), std::move(secret));
+  return std::make_unique<Capture>(std::move(socket), std::move(secrets));
 }
 
-Capture::Capture(UniqueFd socket, std::string secret)
-    : socket_(std::move(socket)), secret_(std::move(secret)), thread_([this] { run(); }) {}
+Capture::Capture(UniqueFd socket, Secrets secrets)
+    : socket_(std::move(socket)), secrets_(std::move(secrets)), thread_([this] { run(); }) {}
 
 Capture::~Capture() { stop(); }
 
@@ -79,7 +81,7 @@ bool Capture::read_one() {
   static thread_local std::vector<std::uint8_t> buffer(128 * 1024);  // offloads join segments
   const auto length = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (length <= 0) return false;
-  look_at(Bytes(buffer).first(static_cast<std::size_t>(length)), secret_, sight_);
+  look_at(Bytes(buffer).first(static_cast<std::size_t>(length)), secrets_, sight_);
   return true;
 }
 

@@ -1,5 +1,5 @@
 // The hidden `culvertctl demo-server`: the application in the demo's pods. It knows nothing of the
-// mesh, and tells every caller whom it sees.
+// mesh, and tells every caller whom it sees, and what he said (the header X-Secret) backwards.
 #include "cli/commands.hpp"
 
 #include <CLI/CLI.hpp>
@@ -43,6 +43,9 @@ void serve(tcp::socket socket) {
     response.set(http::field::content_type, "text/plain");
     response.keep_alive(request.keep_alive());
     response.body() = "hello, I see you as " + peer + "\n";
+    // Not the same words: whoever listens in can tell answers from requests.
+    const std::string secret(request["X-Secret"]);
+    response.body() += "backwards: " + std::string(secret.rbegin(), secret.rend()) + "\n";
     response.prepare_payload();
     http::write(socket, response, error);
     if (!request.keep_alive()) break;

@@ -1,6 +1,7 @@
 #include "cli/demo/steps.hpp"
 
 #include "cli/demo/capture.hpp"
+#include "cli/demo/held_connection.hpp"
 
 #include <cstdio>
 
@@ -8,11 +9,17 @@ namespace culvert::cli::demo {
 namespace {
 
 constexpr const char* kSecret = "a-secret-that-must-not-be-readable";
+constexpr const char* kSecretBackwards = "elbadaer-eb-ton-tsum-taht-terces-a";  // the answer's
+constexpr auto kCutLimit = std::chrono::seconds(5);
 constexpr const char* kClientId = "spiffe://cluster.local/ns/demo/sa/client";
 constexpr const char* kServerId = "spiffe://cluster.local/ns/demo/sa/server";
 
 std::string in_quotes(const char* key, const char* value) {
   return std::string(key) + "=\"" + value + "\"";
+}
+
+bool sealed(const Sight& sight) {
+  return sight.readable_requests == 0 && sight.readable_answers == 0;
 }
 
 std::string row(const char* name, const Latency& latency) {
@@ -50,15 +57,17 @@ Result<void> Steps::show(const Node& node, const std::vector<std::string>& words
 }
 
 Result<Sight> Steps::tapped(const std::string& what, const std::vector<SocketAddress>& targets) {
-  auto capture = Capture::start(cluster_.topology().wire().fd(), Topology::tap(), kSecret);
+  auto capture =
+      Capture::start(cluster_.topology().wire().fd(), Topology::tap(), {kSecret, kSecretBackwards});
   if (!capture) return capture.error();
   const auto& client = cluster_.topology().client();
   for (const auto& target : targets) {
     const auto response = cluster_.request(target, kSecret);
     const auto expected = target.ip.is_v4() ? client.v4 : client.v6;
     const auto seen = response ? response->body : response.error().detail + "\n";
-    const bool good =
-        response && seen.find("as " + expected.to_string() + "\n") != std::string::npos;
+    const bool good = response &&
+                      seen.find("as " + expected.to_string() + "\n") != std::string::npos &&
+                      seen.find(kSecretBackwards) != std::string::npos;
     report_.check(good,
                   what + " to " + target.to_string() + ": " + seen.substr(0, seen.find('\n')));
   }
@@ -72,8 +81,10 @@ Result<void> Steps::plain_traffic() {
   if (auto started = cluster_.start_server(); !started) return started;
   const auto sight = tapped("plain request", {server(), server(true)});
   if (!sight) return sight.error();
-  report_.check(sight->readable > 0, "the listener reads the request's secret (" +
-                                         std::to_string(sight->readable) + " frames)");
+  report_.check(sight->readable_requests > 0 && sight->readable_answers > 0,
+                "the listener reads the secret in the requests (" +
+                    std::to_string(sight->readable_requests) + " frames) and in the answers (" +
+                    std::to_string(sight->readable_answers) + ")");
   const auto measured = measure_now();
   if (!measured) return measured.error();
   before_ = *measured;
@@ -117,9 +128,9 @@ Result<void> Steps::mesh_traffic() {
   report_.say("between the nodes inside an HTTP/2 CONNECT tunnel over TLS 1.3 on port 15008.");
   const auto sight = tapped("request", {server(), server(true), service()});
   if (!sight) return sight.error();
-  report_.check(
-      sight->frames > 0 && sight->readable == 0,
-      "the listener reads the secret in none of " + std::to_string(sight->frames) + " frames");
+  report_.check(sight->frames > 0 && sealed(*sight), "the listener reads the secret in none of " +
+                                                         std::to_string(sight->frames) +
+                                                         " frames, in neither direction");
   report_.check(sight->tls_records > 0, "it sees TLS records on port 15008 (" +
                                             std::to_string(sight->tunnel_bytes) + " bytes)");
   return {};
@@ -151,10 +162,14 @@ Result<void> Steps::policy() {
   report_.step("A policy denies the client");
   report_.say("Added to mesh.yaml; the control plane sees the change and tells the nodes:");
   report_.quote(deny_policy());
+  auto running = HeldConnection::open(cluster_.topology().client().fd(), server());
+  if (!running) return running.error();
+  report_.check(running->ask(), "before: a connection is open, and answered");
   state_.deny = true;
   if (auto done = cluster_.publish(state_); !done) return done;
+  report_.check(running->ended_within(kCutLimit), "that connection is cut, not only new ones");
   if (auto done = wait_for_requests(false); !done) return done;
-  report_.check(true, "the next connection is refused");
+  report_.check(true, "its successor is refused");
   const auto line = [&] {
     return Cluster::access_line(cluster_.node_b(), {"policy", "not-the-client"});
   };
@@ -178,14 +193,15 @@ Result<void> Steps::live() {
   if (auto done = cluster_.publish(state_); !done) return done;
   const auto outside = tapped("request from the mesh to a pod outside it", {server()});
   if (!outside) return outside.error();
-  report_.check(outside->readable > 0, "readable on the wire again, as it has to be");
+  report_.check(outside->readable_requests > 0 && outside->readable_answers > 0,
+                "readable on the wire again, as it has to be");
   if (auto done = enroll_pod(cluster_.node_b(), pod); !done) return done;
   state_.server_in_mesh = true;
   if (auto done = cluster_.publish(state_); !done) return done;
   if (auto done = wait_for_requests(true); !done) return done;
   const auto inside = tapped("request to the pod back in the mesh", {server()});
   if (!inside) return inside.error();
-  report_.check(inside->readable == 0 && inside->tls_records > 0, "and sealed again");
+  report_.check(sealed(*inside) && inside->tls_records > 0, "and sealed again");
   report_.check(cluster_.server().running() && cluster_.server().pid() == pid,
                 "the server is still process " + std::to_string(pid));
   return {};
