@@ -2,6 +2,7 @@
 it is left."""
 
 import os
+import re
 import signal
 import subprocess
 import unittest
@@ -71,6 +72,23 @@ class Demo(unittest.TestCase):
         self.assertRegex(done.stdout, r"\d+ checks passed, 0 failed")
         for shown in ("in neither direction", "that connection is cut", "its successor is refused"):
             self.assertIn(shown, done.stdout)
+        self.assert_nothing_left()
+
+    def test_kept_demo_can_be_played_with(self):
+        done = self.run_demo("--fast", "--keep")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        printed = done.stdout[done.stdout.index("left standing"):]
+        commands = re.findall(r"^ *\| (.*)$", printed, re.M)
+        self.assertGreater(len(commands), 5, printed)
+        self.assertTrue(commands[-1].endswith(" demo --clean"), printed)
+        for command in commands:
+            with self.subTest(command=command):
+                # Some go on until they are stopped.
+                run = subprocess.run(["timeout", "3", *command.split()], capture_output=True,
+                                     text=True, env=ENV, check=False)
+                stopped = command.startswith("tail") or "tcpdump" in command
+                self.assertEqual(run.returncode, 124 if stopped else 0, run.stdout + run.stderr)
+                self.assertNotEqual(run.stdout + run.stderr, "")
         self.assert_nothing_left()
 
     def test_every_interruption_leaves_nothing(self):

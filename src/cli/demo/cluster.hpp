@@ -69,12 +69,12 @@ class Cluster {
   Node& node_b() { return b_; }
   Process& server() { return server_; }
   const std::string& directory() const { return settings_.directory; }
-  const Topology& topology() const { return topology_; }
-
- private:
   std::string program(const std::string& name) const {
     return settings_.bin_directory + "/" + name;
   }
+  const Topology& topology() const { return topology_; }
+
+ private:
   std::string file(const std::string& name) const { return settings_.directory + "/" + name; }
   Result<Process> launch(std::vector<std::string> words, const Place& where, const std::string& log,
                          std::map<std::string, std::string> environment = {}) const;

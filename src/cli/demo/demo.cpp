@@ -79,18 +79,19 @@ Result<void> make_directory() {
 }
 
 void explain_how_to_play(const Report& report, Cluster& cluster) {
+  const auto ctl = cluster.program("culvertctl");
   const auto address = cluster.topology().server().v4.to_string();
   const auto& b = cluster.node_b();
   report.say("");
   report.say("The mesh is left standing. Things to try:");
-  report.quote("ip netns exec culvert-pod-client curl -s http://" + address + ":8080/\n" +
-               "culvertctl status --netns culvert-node-b\n" +
-               "culvertctl connections --netns culvert-node-a\n" +
-               "ip netns exec culvert-wire tcpdump -ni " + Topology::tap() + " -A\n" +
-               "culvertctl withdraw --netns culvert-pod-server --control-socket " +
-               b.control_socket + "\n" + "edit " + kDirectory + "/mesh.yaml   # it is watched\n" +
-               "tail -f " + b.daemon_log + "\n" +
-               "culvertctl demo --clean          # takes it all down");
+  report.quote("ip netns exec culvert-pod-client curl -s http://" + address + ":8080/\n" + ctl +
+               " status --netns culvert-node-b\n" + ctl + " connections --netns culvert-node-a\n" +
+               "ip netns exec culvert-wire tcpdump -ni " + Topology::tap() + " -A\n" + "tail -f " +
+               b.daemon_log + "\n" + ctl + " withdraw --netns " +
+               cluster.topology().server().netns + " --control-socket " + b.control_socket);
+  report.say("The mesh is " + std::string(kDirectory) + "/mesh.yaml: edit it, it is watched.");
+  report.say("This takes it all down:");
+  report.quote(ctl + " demo --clean");
 }
 
 // Everything between the network and its removal. The exit code.
