@@ -1,6 +1,7 @@
 // What the two HTTP/2 fuzz targets share: an owner that answers and checks the order of events.
 #pragma once
 
+#include "culvert/h2/frame_edge.hpp"
 #include "culvert/h2/session.hpp"
 
 #include <algorithm>
@@ -61,7 +62,8 @@ class Echo final : public Stream {
 
 class Owner final : public SessionEvents {
  public:
-  explicit Owner(Role role) : session_(role, Settings::defaults(role), *this, buffer()) {}
+  explicit Owner(Role role)
+      : role_(role), session_(role, Settings::defaults(role), *this, buffer()) {}
 
   Stream* on_request(const Request& request) override {
     check(request.id > 0);
@@ -88,6 +90,7 @@ class Owner final : public SessionEvents {
   void run(Bytes input) {
     if (input.empty()) return;
     const std::size_t step = input[0] == 0 ? input.size() : input[0];
+    follow(input.subspan(1), step);
     for (std::size_t at = 1; at < input.size(); at += step) {
       const auto result =
           session_.receive(input.subspan(at, std::min(step, input.size() - at)), {});
@@ -100,6 +103,16 @@ class Owner final : public SessionEvents {
   }
 
  private:
+  // How the bytes are cut must not matter to where the frames end.
+  void follow(Bytes input, std::size_t step) const {
+    FrameEdge whole(role_);
+    FrameEdge pieces(role_);
+    whole.feed(input);
+    for (std::size_t at = 0; at < input.size(); at += step)
+      pieces.feed(input.subspan(at, std::min(step, input.size() - at)));
+    check(whole.inside() == pieces.inside());
+  }
+
   Echo& make() {
     streams_.push_back(std::make_unique<Echo>(session_));
     streams_.back()->attach();
@@ -110,6 +123,7 @@ class Owner final : public SessionEvents {
     static FrameBuffer shared;
     return shared;
   }
+  const Role role_;
   std::vector<std::unique_ptr<Echo>> streams_;
   Session session_;
 };

@@ -88,7 +88,8 @@ class RawPeer {
     std::vector<Frame> found;
     std::size_t at = 0;
     while (at + 9 <= plain_.size()) {
-      const std::size_t size = std::size_t{plain_[at]} << 16 | plain_[at + 1] << 8 | plain_[at + 2];
+      const std::size_t size =
+          std::size_t{plain_[at]} << 16 | std::size_t{plain_[at + 1]} << 8 | plain_[at + 2];
       if (at + 9 + size > plain_.size()) break;
       Frame one{plain_[at + 3], plain_[at + 8], {}};
       const auto begin = plain_.begin() + static_cast<std::ptrdiff_t>(at + 9);
