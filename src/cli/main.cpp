@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   add_agent(app, exit_code);
   add_enrolment(app, exit_code);
   add_inspection(app, exit_code);
+  add_explain(app, exit_code);
   add_log(app, exit_code);
   add_version(app);
   add_demo_server(app, exit_code);
