@@ -120,6 +120,18 @@ Result<Enrolment> enrolment_from(const Json& json) {
   return enrolment;
 }
 
+// One namespace has one identity, and one uid means one pod.
+Result<void> check_alone(const Enrolment& enrolment, const std::vector<Enrolment>& others) {
+  for (const auto& other : others) {
+    if (other.pod.uid == enrolment.pod.uid)
+      return fail(Errc::invalid, "uid " + enrolment.pod.uid + " is in an earlier entry already");
+    if (other.id == enrolment.id && other.incarnation == enrolment.incarnation)
+      return fail(Errc::invalid, "pod " + enrolment.pod.uid + " and pod " + other.pod.uid +
+                                     " have the same namespace");
+  }
+  return {};
+}
+
 Result<AgentRequest> enrol_from(Fields& fields) {
   EnrolRequest request;
   request.keep_pending = fields.flag("keepPending", false);
@@ -265,22 +277,6 @@ std::string encode_table(const std::vector<Enrolment>& table) {
   for (const auto& enrolment : table) list.push_back(to_json(enrolment));
   return dump({{"version", 1}, {"enrolments", std::move(list)}}, 2) + "\n";
 }
-
-namespace {
-
-// One namespace has one identity, and one uid means one pod.
-Result<void> check_alone(const Enrolment& enrolment, const std::vector<Enrolment>& others) {
-  for (const auto& other : others) {
-    if (other.pod.uid == enrolment.pod.uid)
-      return fail(Errc::invalid, "uid " + enrolment.pod.uid + " is in an earlier entry already");
-    if (other.id == enrolment.id && other.incarnation == enrolment.incarnation)
-      return fail(Errc::invalid, "pod " + enrolment.pod.uid + " and pod " + other.pod.uid +
-                                     " have the same namespace");
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<std::vector<Enrolment>> decode_table(std::string_view text) {
   const auto json = parse(text);

@@ -148,18 +148,13 @@ void ZdsServer::Impl::on_hello(ZdsSession& session) {
   ready_.push_back(self);
   for (auto& [uid, pod] : pods_) {
     pod.retry_at = {};
-    if (pod.netns)
-      send_add(pod, session, nullptr);
-    else
-      send_keep(pod, session);
+    pod.netns ? send_add(pod, session, nullptr) : send_keep(pod, session);
   }
   ZdsRequest last;
   last.packet = encode_snapshot_sent();
   last.done = [this, id = session.id()](const Result<void>& answer) {
-    if (!answer) {
-      log::warn(kLog, "snapshot refused", {log::str("error", answer.error().detail)});
-      return;
-    }
+    if (!answer)
+      return log::warn(kLog, "snapshot refused", {log::str("error", answer.error().detail)});
     const std::lock_guard inner(mutex_);
     synced_ = std::max(synced_, id);
     changed_.notify_all();
@@ -226,7 +221,7 @@ bool ZdsServer::Impl::send_add(const Pod& pod, ZdsSession& session, Done also) {
   return session.enqueue(std::move(request));
 }
 
-void ZdsServer::Impl::send_keep(const Pod& pod, ZdsSession& session) {
+bool ZdsServer::Impl::send_keep(const Pod& pod, ZdsSession& session) {
   ZdsRequest request;
   request.packet = encode_keep(pod.info.uid);
   request.done = [uid = pod.info.uid](const Result<void>& answer) {
@@ -234,7 +229,7 @@ void ZdsServer::Impl::send_keep(const Pod& pod, ZdsSession& session) {
       log::warn(kLog, "daemon does not keep a pod",
                 {log::str("pod", uid), log::str("error", answer.error().detail)});
   };
-  session.enqueue(std::move(request));
+  return session.enqueue(std::move(request));
 }
 
 Result<void> ZdsServer::Impl::add(const PodInfo& info, UniqueFd netns) {

@@ -58,7 +58,7 @@ class ZdsServer::Impl {
                  const Result<void>& answer);
   // With mutex_ held. False when there is no daemon.
   bool send_add(const Pod& pod, ZdsSession& session, Done also);
-  static void send_keep(const Pod& pod, ZdsSession& session);
+  static bool send_keep(const Pod& pod, ZdsSession& session);
   Pod& remember(const PodInfo& pod, UniqueFd netns);
   std::uint64_t newest() const { return ready_.empty() ? 0 : ready_.back()->id(); }
   SessionPtr find(const ZdsSession& session) const;
