@@ -1,5 +1,6 @@
 """What the figures depend on and does not come from the code under test."""
 
+import contextlib
 import os
 import platform
 import re
@@ -34,6 +35,25 @@ def _linked_openssl(binary):
                 found = re.search(rb"OpenSSL \d+\.\d+\.\d+[^\0]{0,20}", file.read())
             return found.group().decode() if found else path
     return "not linked"
+
+
+@contextlib.contextmanager
+def allowed(congestion):
+    """Lets namespaces choose this congestion control while the block runs, where the machine does
+    not anyway."""
+    path = "/proc/sys/net/ipv4/tcp_allowed_congestion_control"
+    before = _read(path)
+    if not congestion or congestion in before.split():
+        yield
+        return
+    def write(names):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(names)
+    write(f"{before} {congestion}")
+    try:
+        yield
+    finally:
+        write(before)
 
 
 def _version(binary):
