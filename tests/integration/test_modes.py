@@ -32,6 +32,18 @@ class NoOriginalSource(OwnMesh):
                                          'direction="inbound"')
 
 
+class Threads(OwnMesh):
+    ENV = {"ZTUNNEL_WORKER_THREADS": "3"}
+
+    def test_data_control_admin_and_log_have_threads_of_their_own(self):
+        for node in self.mesh.nodes:
+            names = node.daemon.threads()
+            self.assertEqual(sorted(n for n in names if n.startswith("worker-")),
+                             ["worker-0", "worker-1", "worker-2"])
+            for name in ("culvert", "admin", "log"):
+                self.assertEqual(names.count(name), 1, names)
+
+
 class Ingress(OwnMesh):
     """A gateway: whatever comes to it is its own business, what it sends is the mesh's."""
 

@@ -7,6 +7,8 @@
 #include "proto/discovery.grpc.pb.h"
 #include "proto/workload.pb.h"
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -388,6 +390,20 @@ TEST_F(XdsClientTest, MayBeDestroyedAtAnyTime) {
   io_.restart();
   io_.poll();
   EXPECT_TRUE(updates_.empty());
+}
+
+// Nothing else of gRPC lives then: the channel that the last call held takes gRPC's threads with it,
+// which one of these threads cannot do.
+TEST_F(XdsClientTest, TheLastChannelIsNotLeftToAThreadOfGrpc) {
+  boost::asio::ip::tcp::acceptor mute(
+      io_, {boost::asio::ip::address_v4::loopback(), 0});  // accepts, and never answers
+  for (int round = 0; round < 20; ++round) {
+    start("http://127.0.0.1:" + std::to_string(mute.local_endpoint().port()));
+    io_.restart();
+    io_.run_one_for(10ms);  // the call begins
+    client_.reset();
+  }
+  EXPECT_TRUE(ends_.empty());
 }
 
 TEST(XdsClientSettings, AreChecked) {
