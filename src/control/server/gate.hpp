@@ -54,8 +54,8 @@ class Gate {
  private:
   std::mutex mutex_;
   std::condition_variable none_;
-  boost::asio::io_context* io_;  // guarded by mutex_; null = closed
-  std::size_t open_ = 0;         // guarded by mutex_
+  boost::asio::io_context* io_;                 // guarded by mutex_; null = closed
+  std::size_t open_ = 0;                        // guarded by mutex_
   std::vector<std::shared_ptr<void>> dropped_;  // guarded by mutex_
 };
 

@@ -392,8 +392,8 @@ TEST_F(XdsClientTest, MayBeDestroyedAtAnyTime) {
   EXPECT_TRUE(updates_.empty());
 }
 
-// Nothing else of gRPC lives then: the channel that the last call held takes gRPC's threads with it,
-// which one of these threads cannot do.
+// Nothing else of gRPC lives then: the channel that the last call held takes gRPC's threads with
+// it, which one of these threads cannot do.
 TEST_F(XdsClientTest, TheLastChannelIsNotLeftToAThreadOfGrpc) {
   boost::asio::ip::tcp::acceptor mute(
       io_, {boost::asio::ip::address_v4::loopback(), 0});  // accepts, and never answers
