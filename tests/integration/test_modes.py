@@ -3,6 +3,7 @@ is captured, and which TLS they speak."""
 
 import socket
 import subprocess
+import time
 
 from harness import certificates, h2, traffic
 from harness.netns import Netns, ip
@@ -42,6 +43,30 @@ class Threads(OwnMesh):
                              ["worker-0", "worker-1", "worker-2"])
             for name in ("culvert", "admin", "log"):
                 self.assertEqual(names.count(name), 1, names)
+
+
+class Stranger(OwnMesh):
+    """A pod that is carried before the mesh knows who it is."""
+
+    def prepare(self):
+        self.mesh.pod("stranger", 0, enrolled=False, protocol="HBONE")
+        self.stranger = self.mesh.pods.pop("stranger")
+
+    def test_a_pod_that_the_mesh_does_not_know_connects_nowhere(self):
+        self.mesh.enroll(self.stranger)
+        begin = time.monotonic()
+        with self.stranger.ns.connect((self.server.v4, 8080), 10) as s:
+            self.assertEqual(traffic.ending(s), "reset")
+        self.assertGreater(time.monotonic() - begin, 4, "it may yet become known")
+        self.node_a.daemon.wait_line("failed to fetch information about local workload",
+                                     "demo/stranger")
+        # Becomes known while a connection waits.
+        with self.stranger.ns.connect((self.server.v4, 8080), 10) as s:
+            s.sendall(b"x")
+            self.mesh.pods["stranger"] = self.stranger
+            self.mesh.write_config()
+            self.assertEqual(s.recv(1), b"x")
+        self.node_b.daemon.wait_line("access", f'src.identity="{self.stranger.identity}"')
 
 
 class Ingress(OwnMesh):

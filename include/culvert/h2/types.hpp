@@ -54,7 +54,7 @@ struct Settings {
   // SETTINGS_MAX_CONCURRENT_STREAMS, sent by a server only; streams beyond it are refused.
   std::uint32_t max_concurrent_streams = 200;
   // The largest DATA payload that next() makes, bytes; the peer's frame size and windows bound it
-  // too. 256 KiB is where larger reads stop paying.
+  // too.
   std::uint32_t max_send_frame = 256U << 10;
 
   // The defaults of each role: they differ in the header list only (client 16384, server 65536).

@@ -59,7 +59,7 @@ void prepare_accepted(int fd, const KeepAlive& keepalive);
 
 // For a socket whose other end is in the same pod, listening or connected: no pacing. Where the
 // node's congestion control paces (bbr), each burst costs a timer and a wake-up, which a path
-// without a wire gains nothing from (docs/performance.md).
+// without a wire gains nothing from (docs/decisions/0010-local-hops-are-not-paced.md).
 void skip_pacing(int fd);
 
 // Where a redirected connection wanted to go: SO_ORIGINAL_DST, then its IPv6 form, else the local

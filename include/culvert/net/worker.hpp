@@ -42,7 +42,7 @@ class TurnEnd : public boost::intrusive::list_base_hook<
 };
 
 // Buffers that belong to the worker, not to connections: nobody keeps a byte in them beyond the
-// call that filled it. 256 KiB is the knee of the measured curve (docs/performance.md).
+// call that filled it. 256 KiB: as much as one frame carries (h2::Settings).
 class Scratch {
  public:
   static constexpr std::size_t kInput = 256 * 1024;

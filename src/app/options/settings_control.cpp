@@ -35,15 +35,17 @@ Result<void> set_bool(Draft& draft, std::string_view value, std::string_view) {
 }
 
 const Setting kSettings[] = {
-    {{"PROXY_MODE", "shared|dedicated", "shared", "one proxy a node, or one for one workload"},
+    {{"PROXY_MODE", "shared|dedicated", "shared",
+      "one proxy a node; dedicated, one for one workload, is not supported"},
      [](Draft& d, std::string_view v, std::string_view) {
        return assign(d.options.proxy_mode, read_mode(v));
      }},
-    {{"PROXY_WORKLOAD_INFO", "ns/name/sa", "", "the workload of dedicated mode"},
+    {{"PROXY_WORKLOAD_INFO", "ns/name/sa", "", "the workload of dedicated mode (not supported)"},
      [](Draft& d, std::string_view v, std::string_view) {
        return assign(d.options.proxy_workload, read_workload(v));
      }},
-    {{"ENABLE_PROXY", "bool", "true", "run the HBONE proxy"}, set_bool<&Options::proxy>},
+    {{"ENABLE_PROXY", "bool", "true", "run the HBONE proxy (false is not supported)"},
+     set_bool<&Options::proxy>},
     {{"NODE_NAME", "text", "", "this node; limits which workloads count as local"},
      set_text<&Options::node_name>},
     {{"NETWORK", "text", "", "the network of this node"}, set_text<&Options::network>},
@@ -83,10 +85,11 @@ const Setting kSettings[] = {
        return {};
      }},
     {{"XDS_ROOT_CA", "path|SYSTEM|PEM", "./var/run/secrets/istio/root-cert.pem",
-      "what must have signed the control plane's certificate"},
+      "what must have signed the control plane's certificate; SYSTEM: the file that SSL_CERT_FILE "
+      "names, else the distribution's"},
      set_text<&Options::xds_root_ca>},
     {{"CA_ROOT_CA", "path|SYSTEM|PEM", "./var/run/secrets/istio/root-cert.pem",
-      "what must have signed the CA's certificate"},
+      "what must have signed the CA's certificate; SYSTEM as for XDS_ROOT_CA"},
      set_text<&Options::ca_root_ca>},
     {{"ALT_XDS_HOSTNAME", "text", "", "a further name its certificate may carry"},
      set_text<&Options::alt_xds_hostname>},
@@ -131,7 +134,7 @@ const Setting kSettings[] = {
        d.options.json_metadata[std::string(name)] = v;
        return {};
      }},
-    {{"PROXY_CONFIG", "YAML", "", "ProxyConfig, over the mesh configuration's defaultConfig"},
+    {{"PROXY_CONFIG", "YAML", "", "ProxyConfig, over the defaultConfig of ./etc/istio/config/mesh"},
      nullptr},
     {{"LOCAL_XDS_PATH", "path", "", "YAML file with workloads, services, policies"},
      set_text<&Options::local_xds_path>},

@@ -16,7 +16,8 @@ Result<bool> read_format(std::string_view text) {
 
 const Setting kSettings[] = {
     {{"ZTUNNEL_WORKER_THREADS", "number|N%",
-      "a quarter of the cores, at least 2; 1 on up to 2 cores", "data threads; 0: all cores"},
+      "the container's limit, else a quarter of the cores, at least 2; 1 on up to 2 cores",
+      "data threads; 0: all cores"},
      [](Draft& d, std::string_view v, std::string_view) -> Result<void> {
        d.worker_threads = v;
        return {};

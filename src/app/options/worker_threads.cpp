@@ -41,7 +41,8 @@ Result<unsigned> worker_threads(const Draft& draft, unsigned cpus) {
   const auto request = draft.resource_cpu_request.value_or(0);
   if (draft.resource_cpu_limit) return std::max({*draft.resource_cpu_limit, request, 1U});
   // On one or two cores a second data thread only takes turns with the first, and with the
-  // applications: it costs a quarter more CPU a request (docs/decisions/0004-worker-threads.md).
+  // applications: it costs a quarter more CPU a new connection and 8 % more a request
+  // (docs/decisions/0004-worker-threads.md).
   const auto fewest = cores > 2 ? 2U : 1U;
   return std::max({(cores + 3) / 4, request, fewest});
 }

@@ -106,10 +106,11 @@ Result<void> Steps::enroll() {
   report_.say("server's process is not restarted and knows nothing of it.");
   const auto pid = cluster_.server().pid();
   const auto& topology = cluster_.topology();
-  if (auto done = enroll_pod(cluster_.node_a(), topology.client()); !done) return done;
-  if (auto done = enroll_pod(cluster_.node_b(), topology.server()); !done) return done;
+  // In this order, so that nothing goes in the clear in between (docs/operations.md).
   state_.client_in_mesh = state_.server_in_mesh = true;
   if (auto done = cluster_.publish(state_); !done) return done;
+  if (auto done = enroll_pod(cluster_.node_a(), topology.client()); !done) return done;
+  if (auto done = enroll_pod(cluster_.node_b(), topology.server()); !done) return done;
   report_.check(cluster_.server().running() && cluster_.server().pid() == pid,
                 "the server is still process " + std::to_string(pid));
   return wait_for_requests(true);
@@ -195,9 +196,9 @@ Result<void> Steps::live() {
   if (!outside) return outside.error();
   report_.check(outside->readable_requests > 0 && outside->readable_answers > 0,
                 "readable on the wire again, as it has to be");
-  if (auto done = enroll_pod(cluster_.node_b(), pod); !done) return done;
   state_.server_in_mesh = true;
   if (auto done = cluster_.publish(state_); !done) return done;
+  if (auto done = enroll_pod(cluster_.node_b(), pod); !done) return done;
   if (auto done = wait_for_requests(true); !done) return done;
   const auto inside = tapped("request to the pod back in the mesh", {server()});
   if (!inside) return inside.error();

@@ -67,6 +67,20 @@ TEST_F(ServerSettingsTest, TrustRoots) {
   EXPECT_TRUE(read_roots(directory_).has_error());
 }
 
+TEST_F(ServerSettingsTest, SystemTrustStore) {
+  const std::string pem = "-----BEGIN CERTIFICATE-----\ny\n-----END CERTIFICATE-----\n";
+  const auto path = file(pem);
+  ::setenv("SSL_CERT_FILE", path.c_str(), 1);
+  EXPECT_EQ(read_roots("SYSTEM").value(), pem);
+  ::setenv("SSL_CERT_FILE", "/does/not/exist", 1);
+  EXPECT_EQ(read_roots("SYSTEM").error().code, Errc::io) << "what is named is not replaced";
+  ::unsetenv("SSL_CERT_FILE");
+  // That of this machine: deploy/packages installs ca-certificates.
+  const auto own = read_roots("SYSTEM");
+  ASSERT_TRUE(own.has_value()) << own.error().detail;
+  EXPECT_GT(own->size(), 10'000U);
+}
+
 struct AddressCase {
   const char* text;
   const char* target;  // null: refused
