@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <utility>
 
 #include "culvert/net/socket.hpp"
 
@@ -28,12 +30,7 @@ void Relay::start(UniqueFd app) {
     end_app_writing();
   }
   if (stream_closed_) {
-    // The peer left while the application was being dialled: end from the queue, not from here.
-    end_queued_ = true;
-    worker_.post([this] {
-      end_queued_ = false;
-      maybe_finish();
-    });
+    end_from_queue();  // the peer left while the application was being dialled
     return;
   }
   if (!added) {
@@ -74,7 +71,7 @@ h2::Produced Relay::produce(MutableBytes into) {
 }
 
 void Relay::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) app_hung_up_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) app_hung_up_ = true;
   if ((events & EPOLLIN) != 0 || app_hung_up_) {
     app_readable_ = true;
     if (waiting_ && tunnel_ != nullptr) {
@@ -88,18 +85,25 @@ void Relay::on_ready(std::uint32_t events) {
   }
   // An error after our END_STREAM went out is not found by reading any more.
   if ((events & EPOLLERR) != 0) app_failed();
+  if (stream_closed_) ignore_app();
   maybe_finish();
 }
 
 void Relay::on_data(Bytes bytes) {
-  // Dropped without a reader; the connection window was credited on receipt.
-  if (app_broken_ || app_deaf_) return;
   if (started_ && !kept_) {
     const std::size_t n = deliver(bytes);
     delivered(n);
+    credit(n);
     bytes = bytes.subspan(n);
   }
-  if (!bytes.empty() && !app_broken_ && !app_deaf_) keep(bytes);
+  if (bytes.empty()) return;
+  // What has no reader is dropped. The connection's window was credited on receipt; the stream's
+  // is, too, for the peer may have to get rid of this before it takes what the application still
+  // said.
+  if (app_broken_ || app_deaf_)
+    credit(bytes.size());
+  else
+    keep(bytes);
 }
 
 // How much the application took.
@@ -124,7 +128,10 @@ void Relay::delivered(std::size_t n) {
   if (n == 0) return;
   to_app_ += n;
   owner_.on_bytes(0, n);
-  if (tunnel_ != nullptr) tunnel_->session().consumed(id(), n);
+}
+
+void Relay::credit(std::size_t n) {
+  if (tunnel_ != nullptr && n != 0) tunnel_->session().consumed(id(), n);
 }
 
 void Relay::keep(Bytes bytes) {
@@ -136,8 +143,9 @@ void Relay::drain_kept() {
   if (!kept_ || app_broken_) return;
   const std::size_t n = deliver(kept_->backlog.bytes());
   delivered(n);
-  if (tunnel_ != nullptr && n != 0) tunnel_->kick();
   if (!kept_) return;  // the socket was found dead meanwhile
+  credit(n);
+  if (tunnel_ != nullptr && n != 0) tunnel_->kick();
   kept_->backlog.drop_front(n);
   if (!kept_->backlog.bytes().empty()) return;
   kept_.reset();
@@ -158,6 +166,7 @@ void Relay::end_app_writing() {
 // The socket takes nothing more. What the application said before it left is still good (an early
 // answer, say): it is read to its end first, and only then the stream goes.
 void Relay::app_failed() {
+  if (kept_) credit(kept_->backlog.bytes().size());
   kept_.reset();
   app_deaf_ = true;
   if (app_broken_ || tunnel_ == nullptr) {
@@ -182,6 +191,32 @@ void Relay::leave(bool in_order) {
   const bool whole = in_order && !app_reset_;
   tunnel_->session().reset(id(), whole ? h2::ErrorCode::cancel : h2::ErrorCode::connect_error);
   tunnel_->kick();
+}
+
+// The stream is gone, and the application still has to take what came of it. What it says meanwhile
+// has no reader: thrown away, because one that writes before it reads on would never get there.
+void Relay::ignore_app() {
+  constexpr int kReads = 16;                // a turn
+  std::array<std::uint8_t, 16384> nowhere;  // the worker's buffers may be in use
+  for (int i = 0; i < kReads; ++i) {
+    if (!kept_ || app_broken_ || !app_readable_) return;
+    const auto n = ::recv(app_.get(), nowhere.data(), nowhere.size(), 0);
+    if (n > 0 || (n < 0 && errno == EINTR)) continue;
+    app_readable_ = false;
+    if (n < 0 && errno != EAGAIN) app_broken_ = true;
+    return;
+  }
+  end_from_queue();
+}
+
+// Looks again from the worker's queue; until then the relay does not end.
+void Relay::end_from_queue() {
+  if (std::exchange(end_queued_, true)) return;
+  worker_.post([this] {
+    end_queued_ = false;
+    ignore_app();
+    maybe_finish();
+  });
 }
 
 void Relay::maybe_finish() {

@@ -83,6 +83,7 @@ void Relay::on_close(h2::ErrorCode code) {
   const bool had_ended = std::exchange(peer_ended_, true);
   if (!started_) return;                        // whoever is opening the connection notices
   if (!had_ended && !kept_) end_app_writing();  // else once what came is delivered
+  ignore_app();
   maybe_finish();
 }
 

@@ -7,7 +7,7 @@
 namespace culvert::net {
 
 namespace {
-constexpr std::uint32_t kAll = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kAll = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 }
 
 Readiness::Readiness() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {

@@ -40,6 +40,8 @@ Result<UniqueFd> make_socket(int family) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail_address("socket", errno);
   tune(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  // An urgent byte is passed on in its place, where it would otherwise be lost.
+  tune(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
   return fd;
 }
 

@@ -116,7 +116,10 @@ net::Async<void> InboundStream::run(PodProxy::Attempt, SocketAddress application
     co_return;
   }
   if (relay_.stream_closed()) {
-    fail(culvert::fail(Errc::reset, "the peer gave up before the application was reached"));
+    const Error* cut = relay_.failure();
+    fail(cut != nullptr
+             ? Error(*cut)
+             : culvert::fail(Errc::reset, "the peer gave up before the application was reached"));
     co_return;
   }
   accept(workload);

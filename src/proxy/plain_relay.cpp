@@ -30,12 +30,12 @@ void PlainRelay::start(UniqueFd client, UniqueFd server, const Counters& counter
     auto added = worker_.readiness().add(side->fd.get(), *side);
     if (!added && !error_) error_ = std::make_unique<Error>(added.error());
   }
-  broken_ = error_ != nullptr;
+  if (error_) return cut(Error(*error_));
   worker_.at_turn_end(*this);
 }
 
 void PlainRelay::Side::on_ready(std::uint32_t events) {
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) hung_up = true;
   if (hung_up || (events & EPOLLIN) != 0) readable = true;
   if ((events & EPOLLOUT) != 0) writable = true;
   // An error after this side's FIN is not found by reading any more.
@@ -56,7 +56,8 @@ void PlainRelay::on_turn_end() {
 
 // Moves what there is from one side to the other; true when there is more.
 bool PlainRelay::pump(Side& from) {
-  if (!write_leftover(from)) return false;
+  if (from.unheard) return discard(from);
+  if (!write_leftover(from)) return from.unheard;
   const MutableBytes buffer = worker_.scratch().input();
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (from.done || !from.readable) return false;
@@ -73,6 +74,21 @@ bool PlainRelay::pump(Side& from) {
     const std::size_t taken = deliver(from, bytes);
     if (taken == size) continue;
     if (!from.done) keep(from, bytes.subspan(taken));
+    return from.unheard;
+  }
+  return true;
+}
+
+// Reads without a reader, as long as this side still has to take something: an application that
+// writes before it reads on would never get there. True when there is more.
+bool PlainRelay::discard(Side& from) {
+  const MutableBytes nowhere = worker_.scratch().input();
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    if (!from.other->leftover || !from.readable) return false;
+    const auto n = ::recv(from.fd.get(), nowhere.data(), nowhere.size(), 0);
+    if (n > 0 || (n < 0 && errno == EINTR)) continue;
+    from.readable = false;
+    if (n < 0 && errno != EAGAIN) broken_ = true;
     return false;
   }
   return true;
@@ -92,11 +108,10 @@ std::size_t PlainRelay::deliver(Side& from, Bytes bytes) {
       // The other side takes nothing more; what it said before it left is still passed on. The
       // kernel tells of a reset once, so reading will find a plain end. After a FIN it says EPIPE
       // instead: then that is how it ended.
-      from.done = true;
+      from.done = from.unheard = true;
       if (errno != EPIPE) from.other->reset = true;
       from.other->readable = from.other->hung_up = true;
-      from.leftover.reset();
-      return done;
+      break;
     }
   }
   from.total += done;
@@ -113,11 +128,10 @@ void PlainRelay::keep(Side& from, Bytes bytes) {
 bool PlainRelay::write_leftover(Side& from) {
   if (!from.leftover) return true;
   const std::size_t done = deliver(from, from.leftover->bytes());
-  if (from.done) return false;
   from.leftover->drop_front(done);
-  if (!from.leftover->bytes().empty()) return false;
+  if (!from.unheard && !from.leftover->bytes().empty()) return false;
   from.leftover.reset();
-  return true;
+  return !from.unheard;
 }
 
 // Nothing more goes from here to there. A broken socket ends both directions: what the other side
@@ -135,8 +149,8 @@ void PlainRelay::end_direction(Side& from, bool broken) {
 void PlainRelay::cut(Error reason) {
   if (!error_) error_ = std::make_unique<Error>(std::move(reason));
   broken_ = true;
+  // What is left over goes with the relay: one of them may be asking for the memory of the other.
   for (Side* side : {&client_, &server_}) {
-    side->leftover.reset();
     if (side->fd) net::reset_on_close(side->fd.get());
   }
   worker_.at_turn_end(*this);
@@ -146,6 +160,7 @@ void PlainRelay::finish() {
   for (Side* side : {&client_, &server_}) {
     worker_.readiness().remove_closing(*side);
     side->fd.reset();
+    side->leftover.reset();
   }
   const auto error = std::move(error_);  // outlives this object, which may go away now
   owner_.on_relay_end(error.get());

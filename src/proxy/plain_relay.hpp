@@ -62,14 +62,16 @@ class PlainRelay final : public net::TurnEnd, public net::Backlog::Holder {
     std::uint64_t total = 0;                 // bytes that the other side has taken
     std::unique_ptr<net::Backlog> leftover;  // read here, not yet taken by the other side
     bool readable = true;
-    bool hung_up = false;
+    bool hung_up = false;  // a short read does not mean that there is no more
     bool writable = true;
-    bool reset = false;  // it ended abruptly, which writing has found: its end is no FIN
-    bool done = false;   // EOF or error here was passed on
+    bool reset = false;    // it ended abruptly, which writing has found: its end is no FIN
+    bool done = false;     // EOF or error here was passed on
+    bool unheard = false;  // the other side takes nothing more; what is said here is thrown away
   };
 
   bool pump(Side& from);
   std::size_t deliver(Side& from, Bytes bytes);
+  bool discard(Side& from);
   void keep(Side& from, Bytes bytes);
   bool write_leftover(Side& from);
   void end_direction(Side& from, bool broken);

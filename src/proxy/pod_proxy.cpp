@@ -79,10 +79,10 @@ Result<void> PodProxy::start() {
 void PodProxy::drain() {
   if (draining_) return;
   draining_ = true;
+  const Attempt all_of_this(*this);  // idle only when everybody who has connected is let in
   for (auto& listener : listeners_) listener->close();
   listeners_.clear();
   for (auto& [raw, inbound] : inbound_tunnels_) raw->shut_down();
-  check_idle();
 }
 
 void PodProxy::stop(const Error& reason) {
@@ -108,10 +108,9 @@ void PodProxy::check_idle() {
   if (idle_announced_ || !inbound_tunnels_.empty()) return;
   if (!pool_.empty()) {
     // The pool does not report; look again shortly. Only while going away.
-    net::spawn(worker(), [](PodProxy* pod) -> net::Async<void> {
-      Attempt attempt(*pod);
-      co_await net::sleep_for(pod->worker(), std::chrono::milliseconds(10));
-    }(this));
+    net::spawn(worker(), [](net::Worker& worker, Attempt) -> net::Async<void> {
+      co_await net::sleep_for(worker, std::chrono::milliseconds(10));
+    }(worker(), Attempt(*this)));
     return;
   }
   idle_announced_ = true;

@@ -35,6 +35,19 @@ class ResetTest : public MeshPair {
     });
     ASSERT_GT(worker.backlogs().held(), 0U);
   }
+  // An application that has `left` bytes to write before it reads again, and then only until the
+  // end.
+  static void write_then_read(Side& side, std::size_t& left) {
+    static const std::string block(1 << 16, 'y');
+    if (left == 0) {
+      read_all(side.pair.app);
+      return;
+    }
+    const auto size = std::min(left, block.size());
+    const auto n = ::send(side.pair.app.get(), block.data(), size, MSG_NOSIGNAL);
+    if (n > 0) left -= static_cast<std::size_t>(n);
+    if (n < 0 && errno != EAGAIN) left = 0;  // it has heard
+  }
   static void reset_app(Side& side) {
     net::reset_on_close(side.pair.app.get());
     side.pair.app.reset();
@@ -105,6 +118,42 @@ TEST_F(ResetTest, CuttingThePoolIsNoOrderlyEnd) {
   EXPECT_EQ(ending(both.second->pair.app), Ending::reset);
   ASSERT_TRUE(both.first->error.has_value());
   EXPECT_THAT(both.first->error->detail, HasSubstr("the pod goes away"));
+}
+
+// Both wait for the other one to read when one of them dies: the other one must hear of it, though
+// it writes before it reads on.
+TEST_F(ResetTest, AnApplicationThatIsWritingHearsOfTheOthersDeath) {
+  for (const bool client_dies : {false, true}) {
+    const auto both = open_both();
+    fill(*both.first);
+    fill(*both.second);
+    Side& dead = client_dies ? *both.first : *both.second;
+    Side& alive = client_dies ? *both.second : *both.first;
+    reset_app(dead);
+    std::size_t left = 4 << 20;
+    run_until([&] {
+      write_then_read(alive, left);
+      return dead.ended && alive.ended;
+    });
+    EXPECT_EQ(worker.backlogs().held(), 0U);
+  }
+}
+
+TEST_F(ResetTest, AnApplicationThatIsWritingHearsOfACut) {
+  for (const bool at_client : {false, true}) {
+    const auto both = open_both();
+    fill(*both.first);
+    fill(*both.second);
+    Side& cut = at_client ? *both.first : *both.second;
+    Side& alive = at_client ? *both.second : *both.first;
+    cut.relay.cut(fail(Errc::denied, "policy change"));
+    std::size_t left = 16 << 20;
+    run_until([&] {
+      write_then_read(alive, left);
+      return cut.ended && alive.ended;
+    });
+    EXPECT_EQ(worker.backlogs().held(), 0U);
+  }
 }
 
 // What a foreign peer's RST_STREAM means.

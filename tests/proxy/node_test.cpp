@@ -265,6 +265,34 @@ TEST_F(NodeTest, SaysWhyAPodCannotBeServed) {
   EXPECT_NE(started.error().detail.find(std::to_string(settings_.inbound_port)), std::string::npos);
 }
 
+// Who has connected by the time of a drain is still served: also when the one before is refused at
+// once, which leaves the pod with nothing to do for a moment.
+TEST_F(NodeTest, ADrainWaitsForWhoeverHasConnected) {
+  auto policy = deny_all();
+  policy.rules = {state::Rule{{state::Clause{{state::Match{}}}}}};  // also those without identity
+  apply(policy);
+  ASSERT_TRUE(start_pod().has_value());
+  std::promise<void> held;
+  std::promise<void> go;
+  node_->connections([&](const NodeProxy::Connections&) {  // on the worker, which stands still now
+    held.set_value();
+    go.get_future().wait();
+  });
+  held.get_future().wait();
+  std::vector<UniqueFd> clients;
+  clients.push_back(plain_client());
+  const SocketAddress tunnel{*IpAddress::parse(kServerIp), settings_.inbound_port};
+  clients.push_back(*net::dial_socket({}, tunnel, std::nullopt, {}));
+  ASSERT_TRUE(net::start_connect(clients.back().get(), tunnel).has_value());
+  std::atomic<bool> drained{false};
+  node_->drain([&] { drained = true; });
+  go.set_value();
+  run_until([&] { return hbone::testing::at_eof(clients[0]) || errno == ECONNRESET; });
+  EXPECT_FALSE(drained) << "the other one has a handshake under way";
+  clients.pop_back();
+  run_until([&] { return drained.load(); });
+}
+
 TEST_F(NodeTest, WithdrawnPodsEndAtOnce) {
   ASSERT_TRUE(start_pod().has_value());
   ASSERT_EQ(connect(target()), 200);

@@ -94,6 +94,16 @@ class PlainRelayTcpTest : public PlainRelayTest {
   static void send(const UniqueFd& to, std::string_view text) {
     EXPECT_EQ(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL), std::ssize(text));
   }
+  // Until `from` cannot send more.
+  void fill(const UniqueFd& from) {
+    const std::string block(1 << 16, 'z');
+    int refused = 0;
+    run_until([&] {
+      const auto n = ::send(from.get(), block.data(), block.size(), MSG_NOSIGNAL);
+      refused = n < 0 ? refused + 1 : 0;
+      return refused > 50;
+    });
+  }
   static void reset(UniqueFd& side) {
     net::reset_on_close(side.get());
     side.reset();
@@ -135,6 +145,45 @@ TEST_F(PlainRelayTcpTest, AResetBehindAWholeAnswerSpoilsNothing) {
   EXPECT_EQ(ending(left_.app), 0);
 }
 
+// Both wait for the other one to read when one of them dies; the other one writes before it reads
+// on.
+class BothStuck : public PlainRelayTcpTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(BothStuck, HearOfTheOthersDeath) {
+  fill(left_.app);
+  fill(right_.app);
+  UniqueFd& dead = GetParam() ? left_.app : right_.app;
+  const UniqueFd& alive = GetParam() ? right_.app : left_.app;
+  reset(dead);
+  const std::string block(1 << 16, 'y');
+  std::size_t more = 4 << 20;
+  run_until([&] {
+    if (more == 0) {
+      hbone::testing::read_all(alive);
+      return ended_;
+    }
+    const auto n = ::send(alive.get(), block.data(), block.size(), MSG_NOSIGNAL);
+    if (n > 0) more -= static_cast<std::size_t>(n);
+    if (n < 0 && errno != EAGAIN) more = 0;  // it has heard
+    return ended_;
+  });
+  EXPECT_EQ(worker_.backlogs().held(), 0U);
+}
+INSTANTIATE_TEST_SUITE_P(Side, BothStuck, ::testing::Bool());
+
+// Urgent data makes reads short before the socket is empty (RFC 6093 section 3.2, FTP's ABOR).
+TEST_F(PlainRelayTcpTest, WhatFollowsUrgentDataIsNotHeldBack) {
+  send(left_.app, "before");
+  EXPECT_EQ(::send(left_.app.get(), "!", 1, MSG_OOB), 1);
+  send(left_.app, "behind");
+  std::string got;
+  run_until([&] {
+    got += hbone::testing::read_all(right_.app);
+    return got.size() >= 13;
+  });
+  EXPECT_EQ(got, "before!behind");
+}
+
 TEST_F(PlainRelayTest, IsCutWithAReason) {
   relay_.cut(fail(Errc::denied, "policy change"));
   run_until([&] { return ended_; });
@@ -167,6 +216,32 @@ TEST_F(StalledPlainRelay, GivesTheMemoryBackWhenItIsRead) {
 TEST_F(StalledPlainRelay, GivesTheMemoryBackWhenASideIsGone) {
   right_.app.reset();
   run_until([&] { return ended_; });
+  EXPECT_EQ(worker_.backlogs().held(), 0U);
+}
+
+// The same pod's other connections fill the budget; what has to go is this relay's own other
+// direction.
+TEST_F(StalledPlainRelay, MayBeWhatHasToGoItself) {
+  struct Sibling final : net::Backlog::Holder {
+    explicit Sibling(const void* own) : own_pod(own) {}
+    const void* pod() const override { return own_pod; }
+    void on_evicted(const Error&) override { ADD_FAILURE() << "a smaller backlog paid"; }
+    const void* own_pod;
+  };
+  Sibling sibling(pod());
+  std::vector<std::unique_ptr<net::Backlog>> backlogs;
+  while (worker_.backlogs().held() + 8192 < (1U << 20)) {
+    backlogs.push_back(std::make_unique<net::Backlog>(worker_.backlogs(), sibling));
+    ASSERT_TRUE(backlogs.back()->append(std::vector<std::uint8_t>(4096)).has_value());
+  }
+  const std::string block(1 << 16, 'z');
+  run_until([&] {
+    ::send(right_.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+    return ended_;
+  });
+  ASSERT_TRUE(error_.has_value());
+  EXPECT_EQ(error_->code, Errc::limit);
+  backlogs.clear();
   EXPECT_EQ(worker_.backlogs().held(), 0U);
 }
 

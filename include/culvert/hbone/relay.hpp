@@ -75,6 +75,8 @@ class Relay final : public h2::Stream, public net::Watch {
 
   // True once the stream has ended; before start() that means: give up.
   bool stream_closed() const { return stream_closed_; }
+  // Why it ends, where that is an error; null otherwise, and before.
+  const Error* failure() const { return error_.get(); }
   // Totals of this connection.
   std::uint64_t bytes_to_tunnel() const { return to_tunnel_; }
   std::uint64_t bytes_to_app() const { return to_app_; }
@@ -106,11 +108,14 @@ class Relay final : public h2::Stream, public net::Watch {
   void drain_kept();
   void keep(Bytes bytes);
   void delivered(std::size_t n);
+  void credit(std::size_t n);
   void end_app_writing();
   void note_end(h2::ErrorCode code, const Error* lost);
   void give_up();
   void app_failed();
   void leave(bool in_order);
+  void ignore_app();
+  void end_from_queue();
   void maybe_finish();
   void finish();
 
@@ -124,7 +129,7 @@ class Relay final : public h2::Stream, public net::Watch {
   std::uint64_t to_app_ = 0;
   UniqueFd app_;
   bool app_readable_ = false;
-  bool app_hung_up_ = false;  // FIN or an error waits behind the readable bytes
+  bool app_hung_up_ = false;  // FIN, an error or urgent data: a short read was not the last one
   bool app_writable_ = true;
   bool app_broken_ = false;  // reading failed, too: the socket is of no more use
   bool app_deaf_ = false;    // writing failed; what was said before is still read
@@ -136,7 +141,7 @@ class Relay final : public h2::Stream, public net::Watch {
   bool peer_reset_ = false;  // by a RST of the other application
   bool stream_closed_ = false;
   bool ended_ = false;
-  bool end_queued_ = false;  // maybe_finish() waits in the worker's queue
+  bool end_queued_ = false;  // end_from_queue() waits there
 };
 
 }  // namespace culvert::hbone

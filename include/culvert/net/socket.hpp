@@ -1,5 +1,5 @@
 // Making and asking TCP sockets: every system call about them is here. All are non-blocking and
-// close-on-exec, with TCP_NODELAY.
+// close-on-exec, with TCP_NODELAY and SO_OOBINLINE.
 #pragma once
 
 #include <chrono>
