@@ -1,15 +1,27 @@
 """The control plane against callers that mean it no good."""
 
 import struct
+import time
 import unittest
 
 from harness import h2, runner
 from harness.mesh import CONTROL, Mesh
 
+DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+ADDRESS = b"type.googleapis.com/istio.workload.Address"
 METHOD = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
 MEGABYTE = 1 << 20
 HALF = 30 * MEGABYTE  # the largest request that is taken has 32
 RESPONSE = (h2.HEADERS, h2.RST_STREAM)
+
+
+def call(method, token=None):
+    """The header block of a gRPC call."""
+    fields = [(":method", "POST"), (":scheme", "https"), (":path", method),
+              (":authority", "control"), ("content-type", "application/grpc"), ("te", "trailers")]
+    if token:
+        fields.append(("authorization", f"Bearer {token}"))
+    return b"".join(h2.literal(*x) for x in fields)
 
 
 class HalfSent:
@@ -19,11 +31,7 @@ class HalfSent:
         self.client = h2.Client(ns, address, h2.tls_context(root), timeout=2)
         self.window, self.initial, self.sent = 65535, 65535, 0
         self.streams, self.left = {}, {}  # what each may and wants to send
-        fields = [(":method", "POST"), (":scheme", "https"), (":path", METHOD),
-                  (":authority", "control"), ("content-type", "application/grpc"), ("te", "trailers")]
-        if token:
-            fields.append(("authorization", f"Bearer {token}"))
-        block = b"".join(h2.literal(*x) for x in fields)
+        block = call(METHOD, token)
         for _ in range(calls):
             stream = self.client.open("", block=block)
             self.streams[stream], self.left[stream] = self.initial, HALF
@@ -72,6 +80,30 @@ class HalfSent:
                     break
         except (TimeoutError, OSError):
             pass
+
+
+class Ending(unittest.TestCase):
+    def test_a_node_that_does_not_read_delays_no_end(self):
+        """Its response of 20 MB fills every buffer on the way."""
+        mesh = Mesh(runner.OPTIONS.bin, runner.OPTIONS.logs, self._testMethodName)
+        self.addCleanup(mesh.close)
+        mesh.padding = [{"name": f"padding-{i}", "namespace": "demo", "workloadIps": [],
+                         "services": {}, "uid": f"padding-{i}", "workloadName": "x" * 4000}
+                        for i in range(5000)]
+        mesh.start_control()
+        window = (1 << 31) - 1
+        client = h2.Client(mesh.control_ns, (mesh.fabric.v4(CONTROL), 15012),
+                           h2.tls_context(mesh.state("root-cert.pem")), settings=[(4, window)])
+        self.addCleanup(client.close)
+        client.send(h2.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack(">I", window - 65535)))
+        stream = client.open("", block=call(DELTA, mesh.nodes[0].token))
+        request = b"\x0a\x08\x0a\x06node-a\x12" + bytes([len(ADDRESS)]) + ADDRESS
+        client.data(stream, struct.pack(">BI", 0, len(request)) + request)
+        mesh.control.wait_line("stream opened", "node-a")
+        time.sleep(1)
+        begin = time.monotonic()
+        self.assertEqual(mesh.control.stop(20), 0)
+        self.assertLess(time.monotonic() - begin, 5)
 
 
 class Callers(unittest.TestCase):

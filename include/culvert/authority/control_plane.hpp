@@ -57,8 +57,8 @@ class ControlPlane {
   // The file that callers' tokens are read from.
   std::filesystem::path token_file() const;
 
-  // Ends every stream with UNAVAILABLE, refuses new calls, joins all threads. At most about two
-  // seconds; a second call does nothing.
+  // Ends every stream with UNAVAILABLE, refuses new calls, joins all threads. About two seconds at
+  // most, up to ten where a client does not read (gRPC 1.51); a second call does nothing.
   void stop();
 
  private:

@@ -51,7 +51,7 @@ class CaClient::Impl : public std::enable_shared_from_this<Impl> {
     call->stub->async()->CreateCertificate(
         &call->context, &call->request, &call->response,
         [self = weak_from_this(), gate = gate_, call,
-         done = std::move(done)](const grpc::Status& status) mutable {
+         done = std::move(done)](const grpc::Status& status) mutable noexcept {
           gate->post([self, call = std::move(call), done = std::move(done), status] {
             if (const auto impl = self.lock()) impl->finished(call, status, done);
           });

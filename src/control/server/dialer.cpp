@@ -5,6 +5,7 @@
 #include "culvert/base/log.hpp"
 #include "culvert/tls/other_contexts.hpp"
 
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
@@ -26,9 +27,14 @@ log::Target target("grpc");
 // the callers report themselves, so they are no errors here.
 void write_grpc_line(gpr_log_func_args* args) { log::debug(target, args->message); }
 
-void adopt_grpc_log() {
+// It also stays for as long as the process: with the last channel it would end its threads and wait
+// for each, up to ten seconds for one that polls a socket, on the control thread.
+void adopt_grpc() {
   static std::once_flag once;
-  std::call_once(once, [] { gpr_set_log_function(write_grpc_line); });
+  std::call_once(once, [] {
+    gpr_set_log_function(write_grpc_line);
+    grpc_init();
+  });
 }
 
 // gRPC takes what OpenSSL gives to new contexts.
@@ -104,7 +110,7 @@ grpc::ChannelArguments arguments() {
 }  // namespace
 
 Result<Dialer> Dialer::make(ServerOptions options) {
-  adopt_grpc_log();
+  adopt_grpc();
   if (auto limited = limit_tls(options.tls12); !limited) return limited.error();
   auto endpoint = Endpoint::parse(options.address);
   if (!endpoint) return endpoint.error();

@@ -53,7 +53,7 @@ void XdsStream::release() {
   RemoveHold();
 }
 
-void XdsStream::OnReadDone(bool ok) {
+void XdsStream::OnReadDone(bool ok) noexcept {
   if (!ok) {
     response_.reset();
     gate_->post([self = shared_from_this()] { self->release(); });
@@ -66,7 +66,7 @@ void XdsStream::OnReadDone(bool ok) {
   });
 }
 
-void XdsStream::OnWriteDone(bool ok) {
+void XdsStream::OnWriteDone(bool ok) noexcept {
   gate_->post([self = shared_from_this(), ok] {
     self->writing_ = false;
     self->writes_.pop_front();
@@ -75,7 +75,7 @@ void XdsStream::OnWriteDone(bool ok) {
   });
 }
 
-void XdsStream::OnDone(const grpc::Status& status) {
+void XdsStream::OnDone(const grpc::Status& status) noexcept {
   const auto gate = gate_;
   // May destroy this, and with it the channel, before the gate is told that nothing is left.
   gate->post([self = std::move(self_), status] {

@@ -46,9 +46,10 @@ class XdsStream
   void cancel();
 
  private:
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnDone(const grpc::Status& status) override;
+  // gRPC swallows what is thrown, and the stream would stand still for ever.
+  void OnReadDone(bool ok) noexcept override;
+  void OnWriteDone(bool ok) noexcept override;
+  void OnDone(const grpc::Status& status) noexcept override;
   void write_next();
   void release();
 

@@ -73,7 +73,16 @@ class ZdsClient::Impl : public std::enable_shared_from_this<Impl> {
       return reconnect_later();
     }
     heard_ = false;
-    socket_.emplace(io_, fd->release());
+    boost::system::error_code failed;
+    socket_.emplace(io_);
+    socket_->assign(fd->get(), failed);
+    if (failed) {
+      log::warn(target, "cannot wait for the node agent",
+                {log::str("error", failed.message()), log::bare("path", path_)});
+      socket_.reset();
+      return reconnect_later();
+    }
+    (void)fd->release();
     ++connection_;
     log::info(target, "connected to the node agent", {log::bare("path", path_)});
     if (events_.link) events_.link(true);
