@@ -146,6 +146,29 @@ class Streams(MeshTest):
         self.assertEqual(seen, ["reset"])
         self.quiet_access_lines()
 
+    def test_a_client_that_dies_frees_a_server_that_writes(self):
+        """A server that answers before it reads on, a client that sends and never reads: each waits
+        for the other when the client is killed. Through a tunnel and past it."""
+        for pod in (self.server, self.plain):
+            with self.subTest(server=pod.name):
+                freed = []
+
+                def answer(s, _, freed=freed):
+                    try:
+                        traffic.echo(s, None)
+                    except OSError:
+                        pass
+                    freed.append(True)
+                self.serve(pod, answer)
+                s = self.connect(self.client, (pod.v4, 8080))
+                s.settimeout(1)
+                with self.assertRaises(TimeoutError):
+                    while True:
+                        s.send(bytes(1 << 16))
+                self.assertFalse(freed)
+                s.close()  # what it has not read makes this a reset
+                wait_for(lambda freed=freed: freed, "the server to be told", 10)
+
     def test_server_reset_reaches_client(self):
         """In the middle of an answer: what has come must not look whole."""
         def answer_and_reset(s, _):
