@@ -15,6 +15,16 @@ from harness.process import wait_for
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
 
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+
+
+def heed_signals():
+    """Also where these tests run in the background or under nohup, which ignores some: the demo
+    leaves ignored what it finds ignored."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def namespaces():
     names = {line.split()[0] for line in ip("netns", "list").splitlines()}
     return {name for name in names if name.startswith("culvert-")}
@@ -55,7 +65,7 @@ class Demo(unittest.TestCase):
         with open(self.log, "wb") as log:
             demo = subprocess.Popen(  # pylint: disable=consider-using-with
                 [self.ctl, "demo", "--fast", *words], stdin=subprocess.DEVNULL, stderr=log, env=ENV,
-                **{"stdout": log, **options})
+                preexec_fn=heed_signals, **{"stdout": log, **options})
         self.addCleanup(demo.kill)
         return demo
 
