@@ -30,7 +30,12 @@ void Relay::start(UniqueFd app) {
     end_app_writing();
   }
   if (stream_closed_) {
-    end_from_queue();  // the peer left while the application was being dialled
+    // The peer left while the application was being dialled: end from the queue, not from here.
+    end_queued_ = true;
+    worker_.post([this] {
+      end_queued_ = false;
+      ignore_on();
+    });
     return;
   }
   if (!added) {
@@ -145,6 +150,7 @@ void Relay::drain_kept() {
   delivered(n);
   if (!kept_) return;  // the socket was found dead meanwhile
   credit(n);
+  if (n != 0) kept_->ignored = 0;
   if (tunnel_ != nullptr && n != 0) tunnel_->kick();
   kept_->backlog.drop_front(n);
   if (!kept_->backlog.bytes().empty()) return;
@@ -194,29 +200,28 @@ void Relay::leave(bool in_order) {
 }
 
 // The stream is gone, and the application still has to take what came of it. What it says meanwhile
-// has no reader: thrown away, because one that writes before it reads on would never get there.
+// has no reader: thrown away, because one that writes before it reads on would never get there. One
+// that does nothing but write is told at last.
 void Relay::ignore_app() {
   constexpr int kReads = 16;                // a turn
+  constexpr std::size_t kMost = 16U << 20;  // bytes
   std::array<std::uint8_t, 16384> nowhere;  // the worker's buffers may be in use
   for (int i = 0; i < kReads; ++i) {
     if (!kept_ || app_broken_ || !app_readable_) return;
     const auto n = ::recv(app_.get(), nowhere.data(), nowhere.size(), 0);
-    if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    app_readable_ = false;
-    if (n < 0 && errno != EAGAIN) app_broken_ = true;
-    return;
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) app_readable_ = false;
+    if (n > 0) kept_->ignored += static_cast<std::size_t>(n);
+    if ((n >= 0 || errno == EAGAIN) && kept_->ignored <= kMost) continue;
+    app_broken_ = true;
+    net::reset_on_close(app_.get());
   }
-  end_from_queue();
+  if (kept_ && !app_broken_) worker_.at_turn_end(*kept_);
 }
 
-// Looks again from the worker's queue; until then the relay does not end.
-void Relay::end_from_queue() {
-  if (std::exchange(end_queued_, true)) return;
-  worker_.post([this] {
-    end_queued_ = false;
-    ignore_app();
-    maybe_finish();
-  });
+void Relay::ignore_on() {
+  ignore_app();
+  maybe_finish();
 }
 
 void Relay::maybe_finish() {
@@ -228,10 +233,14 @@ void Relay::maybe_finish() {
 void Relay::finish() {
   ended_ = true;
   if (app_) {
-    if (error_ || peer_reset_) net::reset_on_close(app_.get());
+    if (error_ || peer_reset_)
+      net::reset_on_close(app_.get());
+    else if (!app_ended_ && !app_broken_)
+      net::discard_input(app_.get());
     worker_.readiness().remove_closing(*this);
     app_.reset();
   }
+  kept_.reset();
   const auto error = std::move(error_);  // outlives this object, which may go away now
   owner_.on_relay_end(error.get());
 }

@@ -37,7 +37,7 @@ Result<void> Tunnel::start() {
 void Tunnel::on_ready(std::uint32_t events) {
   if (closed_) return;
   // Data and FIN can come in one event: remember the FIN, or a short read would hide it.
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0) hung_up_ = true;
   if (hung_up_ || (events & EPOLLIN) != 0) readable_ = true;
   if (lingering_) {
     discard();

@@ -197,6 +197,12 @@ Result<SocketAddress> local_address(int fd) { return name_of(fd, &::getsockname,
 
 Result<SocketAddress> peer_address(int fd) { return name_of(fd, &::getpeername, "getpeername"); }
 
+void discard_input(int fd) {
+  std::array<std::uint8_t, 16384> nowhere;
+  for (int i = 0; i < 16; ++i)
+    if (::recv(fd, nowhere.data(), nowhere.size(), MSG_DONTWAIT) <= 0) return;
+}
+
 void reset_on_close(int fd) {
   const linger abrupt{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &abrupt, sizeof abrupt);

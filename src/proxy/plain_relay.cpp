@@ -11,6 +11,7 @@ namespace culvert::proxy {
 namespace {
 // Fair to others: so many buffers a direction and turn.
 constexpr int kReadsPerTurn = 4;
+constexpr std::size_t kMostDiscarded = 16U << 20;
 }  // namespace
 
 PlainRelay::~PlainRelay() {
@@ -74,21 +75,25 @@ bool PlainRelay::pump(Side& from) {
     const std::size_t taken = deliver(from, bytes);
     if (taken == size) continue;
     if (!from.done) keep(from, bytes.subspan(taken));
-    return from.unheard;
+    return from.unheard || from.other->unheard;
   }
   return true;
 }
 
 // Reads without a reader, as long as this side still has to take something: an application that
-// writes before it reads on would never get there. True when there is more.
+// writes before it reads on would never get there. One that does nothing but write is told at last.
+// True when there is more.
 bool PlainRelay::discard(Side& from) {
   const MutableBytes nowhere = worker_.scratch().input();
   for (int i = 0; i < kReadsPerTurn; ++i) {
     if (!from.other->leftover || !from.readable) return false;
     const auto n = ::recv(from.fd.get(), nowhere.data(), nowhere.size(), 0);
-    if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    from.readable = false;
-    if (n < 0 && errno != EAGAIN) broken_ = true;
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) from.readable = false;
+    if (n > 0) from.discarded += static_cast<std::size_t>(n);
+    if ((n >= 0 || errno == EAGAIN) && from.discarded <= kMostDiscarded) continue;
+    broken_ = true;
+    net::reset_on_close(from.fd.get());
     return false;
   }
   return true;
@@ -128,6 +133,7 @@ void PlainRelay::keep(Side& from, Bytes bytes) {
 bool PlainRelay::write_leftover(Side& from) {
   if (!from.leftover) return true;
   const std::size_t done = deliver(from, from.leftover->bytes());
+  if (done != 0) from.other->discarded = 0;
   from.leftover->drop_front(done);
   if (!from.unheard && !from.leftover->bytes().empty()) return false;
   from.leftover.reset();
@@ -159,6 +165,7 @@ void PlainRelay::cut(Error reason) {
 void PlainRelay::finish() {
   for (Side* side : {&client_, &server_}) {
     worker_.readiness().remove_closing(*side);
+    if (side->unheard && !broken_) net::discard_input(side->fd.get());
     side->fd.reset();
     side->leftover.reset();
   }

@@ -61,6 +61,7 @@ class PlainRelay final : public net::TurnEnd, public net::Backlog::Holder {
     std::atomic<std::uint64_t>* counter = nullptr;
     std::uint64_t total = 0;                 // bytes that the other side has taken
     std::unique_ptr<net::Backlog> leftover;  // read here, not yet taken by the other side
+    std::size_t discarded = 0;               // of what is said here, since it last took something
     bool readable = true;
     bool hung_up = false;  // a short read does not mean that there is no more
     bool writable = true;

@@ -156,6 +156,23 @@ TEST_F(ResetTest, AnApplicationThatIsWritingHearsOfACut) {
   }
 }
 
+// What it writes has no reader any more, and what it should read keeps the connection: it is told
+// at last, as over TCP.
+TEST_F(ResetTest, AnApplicationThatOnlyWritesIsTold) {
+  const auto both = open_both();
+  fill(*both.first);
+  fill(*both.second);
+  both.first->relay.cut(fail(Errc::denied, "policy change"));
+  const std::string block(1 << 16, 'y');
+  int error = 0;
+  run_until([&] {
+    if (::send(both.second->pair.app.get(), block.data(), block.size(), MSG_NOSIGNAL) < 0)
+      error = errno;
+    return both.second->ended && error != EAGAIN;
+  });
+  EXPECT_EQ(error, ECONNRESET);
+}
+
 // What a foreign peer's RST_STREAM means.
 struct PeerReset {
   const char* name;

@@ -171,6 +171,31 @@ TEST_P(BothStuck, HearOfTheOthersDeath) {
 }
 INSTANTIATE_TEST_SUITE_P(Side, BothStuck, ::testing::Bool());
 
+// As BothStuck, but the other one waits only because of what comes after the death.
+TEST_F(PlainRelayTcpTest, AnAnswerThatTheClientDoesNotTakeBeforeItWritesOn) {
+  fill(left_.app);
+  const std::string answer(64 << 10, 'a');
+  std::size_t said = 0;  // as much as fits between
+  run_until([&] {
+    const auto n = ::send(right_.app.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    if (n > 0) said += static_cast<std::size_t>(n);
+    return n < 0 && said > 0;
+  });
+  reset(right_.app);
+  const std::string block(1 << 16, 'y');
+  std::size_t more = 4 << 20;
+  run_until([&] {
+    if (more == 0) {
+      hbone::testing::read_all(left_.app);
+      return ended_;
+    }
+    const auto n = ::send(left_.app.get(), block.data(), block.size(), MSG_NOSIGNAL);
+    if (n > 0) more -= std::min(more, static_cast<std::size_t>(n));
+    if (n < 0 && errno != EAGAIN) more = 0;
+    return ended_;
+  });
+}
+
 // Urgent data makes reads short before the socket is empty (RFC 6093 section 3.2, FTP's ABOR).
 TEST_F(PlainRelayTcpTest, WhatFollowsUrgentDataIsNotHeldBack) {
   send(left_.app, "before");

@@ -95,13 +95,15 @@ class Relay final : public h2::Stream, public net::Watch {
 
  private:
   // What the application has not taken yet. Apart, because most connections never have any.
-  struct Kept final : net::Backlog::Holder {
+  struct Kept final : net::Backlog::Holder, net::TurnEnd {
     explicit Kept(Relay& r) : relay(r), backlog(r.worker_.backlogs(), *this) {}
     const void* pod() const override { return relay.owner_.pod(); }
     void on_evicted(const Error& reason) override { relay.cut(reason); }
+    void on_turn_end() override { relay.ignore_on(); }
 
     Relay& relay;
     net::Backlog backlog;
+    std::size_t ignored = 0;  // what the application said since it last took something
   };
 
   std::size_t deliver(Bytes bytes);
@@ -115,7 +117,7 @@ class Relay final : public h2::Stream, public net::Watch {
   void app_failed();
   void leave(bool in_order);
   void ignore_app();
-  void end_from_queue();
+  void ignore_on();
   void maybe_finish();
   void finish();
 
@@ -141,7 +143,7 @@ class Relay final : public h2::Stream, public net::Watch {
   bool peer_reset_ = false;  // by a RST of the other application
   bool stream_closed_ = false;
   bool ended_ = false;
-  bool end_queued_ = false;  // end_from_queue() waits there
+  bool end_queued_ = false;  // maybe_finish() waits in the worker's queue
 };
 
 }  // namespace culvert::hbone

@@ -18,8 +18,9 @@ namespace culvert::net {
 // Something whose descriptor is in a Readiness set.
 class Watch {
  public:
-  // `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll reported them since the
-  // last call. May delete this object. Worker thread.
+  // `events`: EPOLLIN, EPOLLPRI (urgent data, at which a read ends short), EPOLLOUT, EPOLLRDHUP,
+  // EPOLLHUP, EPOLLERR as epoll reported them since the last call. May delete this object. Worker
+  // thread.
   virtual void on_ready(std::uint32_t events) = 0;
 
  protected:

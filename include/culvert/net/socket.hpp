@@ -54,6 +54,10 @@ Result<bool> start_connect(int fd, const SocketAddress& destination);
 // The outcome of a connect in progress, once the socket is writable (SO_ERROR).
 Result<void> connect_result(int fd);
 
+// Reads away what waits in a socket that is to be closed, 256 KiB at most: closing it with unread
+// input would be a reset, which takes with it what the other end has not received yet.
+void discard_input(int fd);
+
 // Options of an accepted connection (SO_MARK is inherited from the listener).
 void prepare_accepted(int fd, const KeepAlive& keepalive);
 

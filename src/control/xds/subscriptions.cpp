@@ -72,6 +72,7 @@ std::vector<XdsSubscriptions::Request> XdsSubscriptions::initial() {
     if (size > kMaxRequest) versions.clear();
     type.large = size > kLarge && !versions.empty();
     type.whole = versions.empty() && !type.versions.empty();
+    type.opened = true;
   }
   return out;
 }
@@ -119,7 +120,9 @@ void XdsSubscriptions::stand_in(const Type& type, XdsResponse& response) {
 // Insertion beats removal of the same name, as in the state. A stand-in is held without a version:
 // named at the next stream, the server sends what it stands for again, or says that it is gone.
 void XdsSubscriptions::record(Type& type, const XdsResponse& response) {
+  if (std::exchange(type.opened, false)) type.missing.clear();
   for (const auto& name : response.removed) {
+    type.missing.erase(name);
     type.versions.erase(name);
     type.stand_ins.erase(name);
   }
@@ -131,9 +134,9 @@ void XdsSubscriptions::record(Type& type, const XdsResponse& response) {
     type.versions[policy.resource_name].clear();
     type.stand_ins.insert(policy.resource_name);
   }
-  type.synced =
-      type.synced || std::all_of(response.refused.begin(), response.refused.end(),
-                                 [&](const Name& name) { return type.versions.contains(name); });
+  for (const auto& name : response.refused) type.missing.insert(name);
+  std::erase_if(type.missing, [&](const Name& name) { return type.versions.contains(name); });
+  type.synced = type.synced || type.missing.empty();
 }
 
 XdsSubscriptions::Request XdsSubscriptions::answer(const XdsResponse& response) {

@@ -45,8 +45,8 @@ class XdsSubscriptions {
   // The answer to a response whose update has been applied: records versions; ACK, or NACK when
   // something was rejected.
   Request answer(const XdsResponse& response);
-  // True once every type has had a response of which nothing is missing: all of it was taken, or
-  // what was refused has an earlier version or a stand-in in its place.
+  // True once nothing is missing of any type that has had a response: all of it was taken, or what
+  // was refused has an earlier version or a stand-in in its place, or is gone.
   bool ready() const { return types_[0].synced && types_[1].synced; }
   // How many resources are held.
   std::size_t held() const { return types_[0].versions.size() + types_[1].versions.size(); }
@@ -56,7 +56,9 @@ class XdsSubscriptions {
     std::string_view url;
     std::unordered_map<Name, std::string> versions{};
     std::unordered_set<Name> stand_ins{};  // of those: held without a version
+    std::unordered_set<Name> missing{};    // refused, with nothing in their place
     bool synced = false;
+    bool opened = false;   // the stream's first response, which names all that is not held, is due
     bool large = false;    // this stream was opened with many versions, and has not answered yet
     bool whole = false;    // opened without: its first response is everything there is
     bool unnamed = false;  // the next stream is opened without

@@ -52,8 +52,9 @@ Actions ZdsSession::add(TimePoint now, PodUid uid, WorkloadInfo info, ReceivedNe
   Actions out;
   if (!snapshot_) mentioned_.insert(uid);
   auto found = pods_.find(uid);
+  // Another namespace or another workload: another pod.
   if (found != pods_.end() && found->second.state != State::failed &&
-      found->second.netns.id != netns.id) {
+      (found->second.netns.id != netns.id || !(found->second.info == info))) {
     remove(found, out);
     found = pods_.end();
   }

@@ -275,8 +275,30 @@ TEST(XdsSubscriptions, WhatNothingCanStandInForHoldsUpTheFirstSync) {
   add_policy(response, "ns/p", "v1", 80, static_cast<istio::security::Scope>(7));
   EXPECT_THAT(take(subscriptions, std::move(response)).update.policies, IsEmpty());
   EXPECT_FALSE(subscriptions.ready());
+  auto another = response_of(kAuthorizationType, "n3");
+  add_policy(another, "ns/q", "v1", 80);
+  take(subscriptions, std::move(another));
+  EXPECT_FALSE(subscriptions.ready()) << "the other one is missing as before";
   take_policy(subscriptions, "v2", 80);
   EXPECT_TRUE(subscriptions.ready());
+}
+
+TEST(XdsSubscriptions, WhatIsGoneIsNotMissing) {
+  for (const bool by_removal : {true, false}) {
+    auto subscriptions = make();
+    take(subscriptions, response_of(kAddressType, "n1"));
+    auto response = response_of(kAuthorizationType, "n2");
+    add_policy(response, "ns/p", "v1", 80, static_cast<istio::security::Scope>(7));
+    take(subscriptions, std::move(response));
+    EXPECT_FALSE(subscriptions.ready());
+    auto next = response_of(kAuthorizationType, "n3");
+    if (by_removal)
+      next.add_removed_resources("ns/p");
+    else
+      subscriptions.initial();  // a new stream: what is not held and exists is in its response
+    take(subscriptions, std::move(next));
+    EXPECT_TRUE(subscriptions.ready());
+  }
 }
 
 TEST(XdsSubscriptions, AcknowledgesByNonce) {

@@ -40,10 +40,11 @@ class ZdsSessionTest : public ::testing::Test {
       out.push_back(std::visit([this](const auto& a) { return this->show(a); }, action));
     return out;
   }
-  Lines add(const std::string& uid, ReceivedNetns from) {
+  Lines add(const std::string& uid, ReceivedNetns from, const std::string& account = "default") {
     zds::WorkloadRequest request;
     request.mutable_add()->set_uid(uid);
     request.mutable_add()->mutable_workload_info()->set_name(uid + "-name");
+    request.mutable_add()->mutable_workload_info()->set_service_account(account);
     return packet(request, std::move(from));
   }
   Lines del(const std::string& uid) {
@@ -111,6 +112,14 @@ TEST_F(ZdsSessionTest, AnotherNamespaceReplacesThePod) {
   EXPECT_THAT(started(), ElementsAre("ack"));
   EXPECT_THAT(add("a", netns(2, 5)), ElementsAre("stop a", "start a"))
       << "same inode, other device";
+}
+
+// Else it would go on as who it was.
+TEST_F(ZdsSessionTest, AnotherWorkloadReplacesThePod) {
+  connect();
+  bring_up("a", netns(1));
+  EXPECT_THAT(add("a", netns(1), "somebody-else"), ElementsAre("stop a", "start a"));
+  EXPECT_THAT(started(), ElementsAre("ack"));
 }
 
 TEST_F(ZdsSessionTest, DelStopsAtOnceAndForgivesUnknownPods) {
