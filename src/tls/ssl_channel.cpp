@@ -25,6 +25,16 @@ Error SslChannel::failure(int result) {
   return *failure_;
 }
 
+// OpenSSL answers some messages by itself (TLS 1.2: with an alert to each renegotiation asked for),
+// as often as a peer likes; an honest one makes it say a few.
+bool SslChannel::answers_too_much() {
+  if (waiting_.size() <= kMostAnswers) return false;
+  release(waiting_);
+  read_ended_ = write_ended_ = true;
+  failure_ = std::make_unique<Error>(fail(Errc::tls, "the peer makes us answer without end"));
+  return true;
+}
+
 // Moves what OpenSSL wrote to the caller; its capacity is not kept, an idle connection holds none.
 Result<std::size_t> SslChannel::flush(MutableBytes out) {
   if (waiting_.size() > out.size())
@@ -71,6 +81,7 @@ Result<Opened> SslChannel::open(MutableBytes ciphertext, MutableBytes plaintext)
   }
   opened.consumed = ciphertext.size() - bytes_->input.size();
   bytes_->input = {};
+  if (!failure_ && answers_too_much() && opened.produced == 0) return *failure_;
   if (!read_ended_) return opened;
   // A failure behind good records is told by the next call, and the caller calls while bytes are
   // left: so one is.

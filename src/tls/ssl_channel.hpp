@@ -28,8 +28,11 @@ class SslChannel final : public Channel {
   std::string_view records() const override { return "openssl"; }
 
  private:
+  static constexpr std::size_t kMostAnswers = 16384;  // bytes
+
   Result<std::size_t> flush(MutableBytes out);
   Error failure(int result);
+  bool answers_too_much();
 
   std::unique_ptr<BioBytes> bytes_;    // outlives ssl_
   std::vector<std::uint8_t> waiting_;  // OpenSSL's output until a caller takes it

@@ -96,5 +96,34 @@ TEST_P(SslChannelTest, DeliversWhatCameBeforeAFatalAlert) {
   EXPECT_EQ(error_, "peer sent alert bad_record_mac (20)");
 }
 
+// OpenSSL answers each request for a renegotiation (TLS 1.2) with an alert: what waits to be sent
+// would grow as long as the peer asks.
+TEST(SslChannelFlood, APeerThatAsksForRenegotiationForEverIsAtFault) {
+  TestCa ca;
+  TlsOptions options;
+  options.tls12 = true;
+  const auto context = *ClientContext::create(ca.issue(kClient), options);
+  OwnEndpoint client(*Handshake::client(*context, {kServer}));
+  const auto certificate = ca.issue(kServer);
+  OpensslEndpoint server(true, certificate.get(), [](SSL_CTX* c) {
+    SSL_CTX_set_max_proto_version(c, TLS1_2_VERSION);
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+  });
+  pump(client, server);
+  ASSERT_TRUE(client.established) << client.error;
+  for (int i = 0; i < 2000; ++i) {
+    SSL_renegotiate(server.ssl());
+    SSL_do_handshake(server.ssl());
+  }
+  server.drain();
+  auto wire = server.take();
+  ASSERT_GT(wire.size(), 2000U * 25);
+  std::vector<std::uint8_t> room(Channel::kMinPlaintextRoom * 2);
+  const auto opened = client.channel().open(wire, room);
+  ASSERT_TRUE(opened.has_error());
+  EXPECT_EQ(opened.error().detail, "the peer makes us answer without end");
+  EXPECT_TRUE(client.channel().open({}, room).has_error()) << "final";
+}
+
 }  // namespace
 }  // namespace culvert::tls
