@@ -221,7 +221,7 @@ class CommandLine(MeshTest):
         run = self.node_a.ns.run(
             "unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /proc && exec {self.mesh.culvert} proxy",
             timeout=30, env={**self.node_a.environment(), "PATH": os.environ["PATH"]})
-        self.assertEqual(run.returncode, 1, run.stdout)
+        self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
         self.assertIn("network namespaces", run.stderr)
 
     def test_culvertctl_status(self):
