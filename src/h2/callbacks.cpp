@@ -1,5 +1,6 @@
 // What nghttp2 reports while it reads and writes, turned into events.
 #include "h2/impl.hpp"
+#include "h2/octets.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -8,13 +9,6 @@
 
 namespace culvert::h2 {
 namespace {
-
-// How much of a GOAWAY's debug data the owner sees, bytes: a sentence, whatever the peer sends.
-constexpr std::size_t kMaxDebug = 128;
-
-std::string_view text(const std::uint8_t* data, std::size_t size) {
-  return {reinterpret_cast<const char*>(data), size};
-}
 
 bool ends_stream(const nghttp2_frame& frame) {
   return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -219,13 +213,6 @@ void Session::Impl::on_remote_end(StreamId id) {
   stream->on_end();
 }
 
-void Session::Impl::on_goaway(const nghttp2_goaway& goaway) {
-  going_away_ = true;
-  std::string debug(text(goaway.opaque_data, std::min(goaway.opaque_data_len, kMaxDebug)));
-  std::replace_if(debug.begin(), debug.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  events_.on_goaway(goaway.last_stream_id, static_cast<ErrorCode>(goaway.error_code), debug);
-}
-
 int Session::Impl::on_data(StreamId id, Bytes bytes) {
   limits_.on_data_received();
   auto* const stream = attached(id);
@@ -270,18 +257,6 @@ int Session::Impl::on_frame_sent(const nghttp2_frame& frame) {
     default:
       return 0;
   }
-}
-
-// A GOAWAY with an error that is not the owner's: nghttp2 found an error of the connection, and
-// says in the frame which.
-void Session::Impl::on_goaway_sent(const nghttp2_goaway& goaway) {
-  const auto code = static_cast<ErrorCode>(goaway.error_code);
-  if (code == ErrorCode::no_error || (own_goaway_ && code == own_goaway_code_)) return;
-  going_away_ = true;
-  std::string detail(to_string(code));
-  if (goaway.opaque_data_len != 0)
-    detail.append(": ").append(text(goaway.opaque_data, goaway.opaque_data_len));
-  failure_ = fail(Errc::h2, std::move(detail));
 }
 
 ssize_t Session::Impl::produce(StreamId id, MutableBytes into, std::uint32_t& flags) {

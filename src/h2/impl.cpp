@@ -1,4 +1,5 @@
 #include "h2/impl.hpp"
+#include "h2/octets.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -11,14 +12,9 @@ namespace culvert::h2 {
 namespace {
 
 constexpr std::string_view kPingPayload = "culvert.";
-constexpr std::string_view kDrainPayload = "culvert!";
 
 // The last one of a client (RFC 9113 section 5.1.1).
 constexpr StreamId kLastStreamId = 0x7fffffff;
-
-const std::uint8_t* octets(std::string_view text) {
-  return reinterpret_cast<const std::uint8_t*>(text.data());
-}
 
 // nghttp2 copies names and values, and does not write to them in spite of the type.
 nghttp2_nv line(std::string_view name, std::string_view value) {
@@ -143,13 +139,6 @@ void Session::Impl::credit_connection() {
   must(nghttp2_submit_window_update(session_.get(), NGHTTP2_FLAG_NONE, 0, owed));
 }
 
-void Session::Impl::fail_session(ErrorCode code, std::string detail) {
-  failure_ = fail(Errc::h2, std::string(to_string(code)) + ": " + std::move(detail));
-  failure_code_ = code;
-  goaway_due_ = true;
-  going_away_ = true;
-}
-
 int Session::Impl::enforce(const char* verdict) {
   if (verdict == nullptr) return 0;
   fail_session(ErrorCode::enhance_your_calm, verdict);
@@ -258,38 +247,6 @@ int Session::Impl::on_ping_ack(const nghttp2_ping& ping) {
     return 0;
   }
   return enforce(limits_.on_idle_frame());
-}
-
-void Session::Impl::shut_down() {
-  if (failure_ || closed_ || own_goaway_ || drain_outstanding_) return;
-  going_away_ = true;
-  // Nobody opens streams towards a client, so there is nothing to wait for.
-  if (role_ == Role::client) return send_final_goaway(ErrorCode::no_error);
-  drain_outstanding_ = true;
-  must(nghttp2_submit_shutdown_notice(session_.get()));
-  must(nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, octets(kDrainPayload)));
-}
-
-void Session::Impl::go_away(ErrorCode code) {
-  if (failure_ || closed_) return;
-  send_final_goaway(code);
-}
-
-void Session::Impl::send_final_goaway(ErrorCode code) {
-  if (std::exchange(own_goaway_, true)) return;
-  going_away_ = true;
-  own_goaway_code_ = code;
-  must(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
-                             nghttp2_session_get_last_proc_stream_id(session_.get()),
-                             static_cast<std::uint32_t>(code), nullptr, 0));
-}
-
-void Session::Impl::close(ErrorCode code) {
-  closed_ = true;
-  going_away_ = true;
-  pending_ = {};
-  while (auto* const stream = streams_.first()) streams_.close(*stream, code);
-  session_.reset();  // gives the frame buffer back
 }
 
 std::uint32_t Session::Impl::peer_max_concurrent_streams() const {

@@ -1,6 +1,6 @@
 // What stands behind Session: the nghttp2 session, the streams attached to it, and the counters of
-// abuse. One class in three files: impl.cpp (set-up and what the owner asks for), callbacks.cpp
-// (what nghttp2 reports), output.cpp (what goes out).
+// abuse. One class in four files: impl.cpp (set-up and what the owner asks for), callbacks.cpp
+// (what nghttp2 reports), output.cpp (what goes out), ending.cpp (how it ends).
 //
 // nghttp2 forbids mem_recv, mem_send and del inside its callbacks and allows everything else, so
 // owners may call every method but receive(), next() and close() from inside an event.
@@ -26,6 +26,9 @@
 #include <sys/types.h>
 
 namespace culvert::h2 {
+
+// What the PING behind a notice of shutting down carries.
+constexpr std::string_view kDrainPayload = "culvert!";
 
 // Ends the process on an error of nghttp2 that cannot be met: out of memory, or a call that it
 // refuses in a state where we never make it.
@@ -68,12 +71,10 @@ class Session::Impl {
   static nghttp2_data_provider provider();
   void create();
   void submit_preface();
-  void fail_session(ErrorCode code, std::string detail);
   // Ends the session from inside a callback, for what Limits said; 0 when it said nothing.
   int enforce(const char* verdict);
   Stream* attached(StreamId id) const;
   void credit_connection();
-  void send_final_goaway(ErrorCode code);
 
   // callbacks.cpp; those that return int: 0 or an nghttp2 error
   int on_begin_frame(const nghttp2_frame_hd& header);
@@ -87,19 +88,24 @@ class Session::Impl {
   int on_peer_reset(StreamId id);
   void on_answer_sent(const nghttp2_frame& frame, Stream* stream);
   int on_ping_ack(const nghttp2_ping& ping);
-  void on_goaway(const nghttp2_goaway& goaway);
   int on_data(StreamId id, Bytes bytes);
   void on_stream_close(StreamId id, std::uint32_t code);
   int on_frame_sent(const nghttp2_frame& frame);
-  void on_goaway_sent(const nghttp2_goaway& goaway);
   ssize_t produce(StreamId id, MutableBytes into, std::uint32_t& flags);
 
   // output.cpp
   Bytes take_frame();
   Bytes gather();
   void offer(Stream& stream);
-  Bytes final_goaway();
   void close_cancelled();
+
+  // ending.cpp
+  void fail_session(ErrorCode code, std::string detail);
+  void send_final_goaway(ErrorCode code);
+  Bytes final_goaway();
+  void on_goaway(const nghttp2_goaway& goaway);
+  void refuse_waiting();
+  void on_goaway_sent(const nghttp2_goaway& goaway);
 
   // constant after construction
   const Role role_;

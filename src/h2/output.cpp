@@ -1,6 +1,7 @@
 // What goes out. nghttp2 makes one frame a call; small ones are gathered in front of the next large
 // one, so that a WINDOW_UPDATE does not become a TLS record and a system call of its own.
 #include "h2/impl.hpp"
+#include "h2/octets.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,12 +12,7 @@ namespace {
 
 // Frames up to this size are copied: the copy costs less than the record it saves. Bytes.
 constexpr std::size_t kSmallFrame = 2048;
-constexpr std::size_t kFrameHeader = 9;
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-void put32(std::uint8_t* at, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(value >> shift);
-}
 
 // Writes what the peer is to see into the SETTINGS frame `frame`.
 void advertise_streams(MutableBytes frame, std::uint32_t limit) {
@@ -90,16 +86,6 @@ void Session::Impl::offer(Stream& stream) {
     StreamList::set(stream, StreamList::kAgain);
   else if (result != NGHTTP2_ERR_STREAM_CLOSED)
     must(result);
-}
-
-// The frame that tells a peer why, written by hand: a failed nghttp2 session is not to be used.
-Bytes Session::Impl::final_goaway() {
-  if (!std::exchange(goaway_due_, false)) return {};
-  goaway_ = {0, 0, 8, NGHTTP2_GOAWAY, 0, 0, 0, 0, 0};
-  put32(&goaway_[kFrameHeader],
-        static_cast<std::uint32_t>(nghttp2_session_get_last_proc_stream_id(session_.get())));
-  put32(&goaway_[kFrameHeader + 4], static_cast<std::uint32_t>(failure_code_));
-  return goaway_;
 }
 
 // Requests that were reset before the peer's limit let them out.

@@ -16,6 +16,10 @@ bool is_plain_end(h2::ErrorCode code) {
 
 Result<void> Relay::request(Tunnel& tunnel, std::string_view authority,
                             std::span<const h2::Header> headers) {
+  if (std::exchange(refused_, false)) {
+    stream_closed_ = peer_ended_ = false;
+    error_.reset();
+  }
   tunnel_ = &tunnel;
   auto id = tunnel.session().connect(authority, headers, *this);
   if (!id) {
@@ -74,6 +78,7 @@ void Relay::accept(std::span<const h2::Header> headers) {
 void Relay::on_close(h2::ErrorCode code) {
   const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
+  refused_ = lost == nullptr && code == h2::ErrorCode::refused_stream;
   note_end(code, lost);
   tunnel_ = nullptr;
   if (answer_ != nullptr) {

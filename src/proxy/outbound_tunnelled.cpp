@@ -11,6 +11,9 @@ static_assert(sizeof(OutboundTunnelled) <= 384);
 
 namespace {
 
+// How often a request is made that peers refuse unseen.
+constexpr int kAttempts = 3;
+
 // What the failure to get a tunnel most likely means.
 Error explained(const Error& error) {
   if (error.code != Errc::timed_out) return error;
@@ -42,28 +45,37 @@ net::Async<void> OutboundTunnelled::run(state::OutboundDecision decision) {
 }
 
 net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecision& decision) {
+  for (int attempt = 1;; ++attempt) {
+    auto key = pool_key(decision);
+    auto tunnel = co_await pod_.pool().checkout(std::move(key));
+    if (failure_) co_return *failure_;
+    if (!tunnel) {
+      dialling_ = true;
+      co_return explained(tunnel.error());
+    }
+    if (auto sent = request(**tunnel, decision.authority); !sent) co_return sent.error();
+    const TimePoint deadline =
+        pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
+    auto response = co_await relay_.response(deadline);
+    if (failure_) co_return *failure_;
+    // A peer that is going away, or has fewer streams than we took for granted: elsewhere, then.
+    if (!response && relay_.refused() && attempt < kAttempts) continue;
+    if (!response) co_return response.error();
+    if (response->status != 200) {
+      // Also 401: it was the peer who denied, and counts that as such.
+      co_return culvert::fail(Errc::refused, "http status: " + http_status_text(response->status));
+    }
+    co_return Result<void>();
+  }
+}
+
+hbone::PoolKey OutboundTunnelled::pool_key(const state::OutboundDecision& decision) const {
   hbone::PoolKey key;
   key.source = facts_.source_workload->identity();
   key.expected = decision.expected;
   key.source_ip = facts_.source.ip;
   key.destination = decision.dial;
-  auto tunnel = co_await pod_.pool().checkout(std::move(key));
-  if (failure_) co_return *failure_;
-  if (!tunnel) {
-    dialling_ = true;
-    co_return explained(tunnel.error());
-  }
-  if (auto sent = request(**tunnel, decision.authority); !sent) co_return sent.error();
-  const TimePoint deadline =
-      pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
-  auto response = co_await relay_.response(deadline);
-  if (failure_) co_return *failure_;
-  if (!response) co_return response.error();
-  if (response->status != 200) {
-    // Also 401: it was the peer who denied, and counts that as such.
-    co_return culvert::fail(Errc::refused, "http status: " + http_status_text(response->status));
-  }
-  co_return Result<void>();
+  return key;
 }
 
 Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel, std::string_view authority) {

@@ -19,6 +19,7 @@ class OutboundTunnelled final : public Connection, private hbone::Relay::Owner {
 
  private:
   net::Async<Result<void>> connect(const state::OutboundDecision& decision);
+  hbone::PoolKey pool_key(const state::OutboundDecision& decision) const;
   Result<void> request(hbone::Tunnel& tunnel, std::string_view authority);
   void fail(Error error);
   void close_client();

@@ -181,6 +181,37 @@ TEST(Shutdown, RequestsBeyondThePeersLimitWaitAndCanBeDropped) {
   EXPECT_EQ(dropped.closes, 1);
 }
 
+// What the limit held back can never go out any more: whoever waits hears of it at once, though
+// the streams that fill the limit live on.
+TEST(Shutdown, RequestsThatWaitHearOfAGoaway) {
+  FrameBuffer buffer;
+  Settings one;
+  one.max_concurrent_streams = 1;
+  Peer client(Role::client, buffer);
+  Peer server(Role::server, buffer, one);
+  pump(client, server);
+  auto& first = client.connect("1");
+  auto& waiting = client.connect("2");
+  auto& dropped = client.connect("3");
+  pump(client, server);
+  client.session.reset(dropped.id(), ErrorCode::cancel);
+  server.session.shut_down();
+  client.take(as_bytes(server.drain()));
+  EXPECT_EQ(waiting.closes, 1);
+  EXPECT_EQ(waiting.code, ErrorCode::refused_stream);
+  waiting.session = nullptr;
+  pump(client, server);
+  EXPECT_EQ(dropped.closes, 1);
+  EXPECT_EQ(dropped.code, ErrorCode::cancel);
+  EXPECT_EQ(first.closes, 0);
+  EXPECT_EQ(client.session.active_streams(), 1U);
+  EXPECT_EQ(server.streams.size(), 1U);
+  first.session->reset(first.id(), ErrorCode::cancel);
+  pump(client, server);
+  EXPECT_TRUE(client.session.finished());
+  EXPECT_EQ(client.session.failure(), nullptr);
+}
+
 TEST(Shutdown, ResetCodesPassThrough) {
   for (const auto code : {ErrorCode::no_error, ErrorCode::cancel, ErrorCode::connect_error,
                           ErrorCode::stream_closed, static_cast<ErrorCode>(0x1234)}) {

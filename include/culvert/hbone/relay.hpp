@@ -49,12 +49,16 @@ class Relay final : public h2::Stream, public net::Watch {
   Relay(net::Worker& worker, Owner& owner) : worker_(worker), owner_(owner) {}
   ~Relay() override;
 
-  // Client: sends the CONNECT on `tunnel`. Attached on success.
+  // Client: sends the CONNECT on `tunnel`. Attached on success. Once; again only after refused().
   Result<void> request(Tunnel& tunnel, std::string_view authority,
                        std::span<const h2::Header> headers);
   // Client: the answer; Errc::timed_out at `deadline`, or why the stream ended first. Await it
   // right behind request(), without suspending in between; the relay outlives the wait.
   net::Async<Result<Response>> response(TimePoint deadline);
+
+  // Client: response() failed because the peer took no notice of the request (REFUSED_STREAM, or a
+  // GOAWAY that left it out): request() may be repeated, on any tunnel (RFC 9113 section 8.7).
+  bool refused() const { return refused_; }
 
   // Server: the stream of a request on `tunnel` is being attached (return this from on_request).
   void attach(Tunnel& tunnel) { tunnel_ = &tunnel; }
@@ -142,6 +146,7 @@ class Relay final : public h2::Stream, public net::Watch {
   bool peer_ended_ = false;  // END_STREAM, or a reset that counts as one
   bool peer_reset_ = false;  // by a RST of the other application
   bool stream_closed_ = false;
+  bool refused_ = false;
   bool ended_ = false;
   bool end_queued_ = false;  // maybe_finish() waits in the worker's queue
 };

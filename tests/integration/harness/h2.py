@@ -1,4 +1,4 @@
-"""A very small HTTP/2 client over mTLS, so that tests can say what a proper client never would.
+"""A very small HTTP/2 client and server over mTLS, so that tests can say what proper ones never would.
 
 It writes header fields as literals without indexing and reads only the status of a response.
 """
@@ -63,9 +63,10 @@ def status_of(block):
     return int(out)
 
 
-def tls_context(root, cert=None, key=None, alpn=("h2",), version=ssl.TLSVersion.TLSv1_3):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def tls_context(root, cert=None, key=None, alpn=("h2",), version=ssl.TLSVersion.TLSv1_3, server=False):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = context.maximum_version = version
     context.load_verify_locations(root)
     if cert:
@@ -75,23 +76,15 @@ def tls_context(root, cert=None, key=None, alpn=("h2",), version=ssl.TLSVersion.
     return context
 
 
-class Client:
-    """One connection. `settings` are pairs; `greet=False` leaves preface and SETTINGS to the test."""
+class Connection:
+    """One connection, of either side; `tls` is its socket after the handshake."""
 
-    def __init__(self, ns, address, context, settings=(), greet=True, timeout=10):
-        raw = ns.connect(address, timeout)
-        try:
-            self.tls = context.wrap_socket(raw)
-        except BaseException:
-            raw.close()
-            raise
+    def __init__(self, tls, timeout=10):
+        self.tls = tls
         self.tls.settimeout(timeout)
         self.timeout = timeout
-        self.buffer, self.next_stream, self.goaway = b"", 1, None
+        self.buffer, self.goaway = b"", None
         self.resets = {}  # codes by stream
-        if greet:
-            payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
-            self.send(PREFACE + frame(SETTINGS, payload=payload))
 
     def __enter__(self):
         return self
@@ -141,21 +134,6 @@ class Client:
                 return got
         return None
 
-    def open(self, authority, extra=(), flags=END_HEADERS, block=None):
-        stream, self.next_stream = self.next_stream, self.next_stream + 2
-        self.send(frame(HEADERS, flags, stream, block or connect_headers(authority, extra)))
-        return stream
-
-    def connect(self, authority, extra=()):
-        """(stream, status, whether the response ends the stream); status 0 is a reset."""
-        stream = self.open(authority, extra)
-        got = self.until((HEADERS, RST_STREAM), stream)
-        if got is None:
-            raise ConnectionError(f"connection ended, GOAWAY {self.goaway}")
-        if got[0] == RST_STREAM:
-            return stream, 0, True
-        return stream, status_of(got[3]), bool(got[1] & END_STREAM)
-
     def data(self, stream, payload=b"", end=False):
         self.send(frame(DATA, END_STREAM if end else 0, stream, payload))
 
@@ -201,6 +179,64 @@ class Client:
             if time.monotonic() > until:
                 raise TimeoutError(f"the connection has not ended after {self.timeout} s")
         return self.goaway
+
+
+class Client(Connection):
+    """`settings` are pairs; `greet=False` leaves preface and SETTINGS to the test."""
+
+    def __init__(self, ns, address, context, settings=(), greet=True, timeout=10):
+        raw = ns.connect(address, timeout)
+        try:
+            super().__init__(context.wrap_socket(raw), timeout)
+        except BaseException:
+            raw.close()
+            raise
+        self.next_stream = 1
+        if greet:
+            payload = b"".join(struct.pack(">HI", k, v) for k, v in settings)
+            self.send(PREFACE + frame(SETTINGS, payload=payload))
+
+    def open(self, authority, extra=(), flags=END_HEADERS, block=None):
+        stream, self.next_stream = self.next_stream, self.next_stream + 2
+        self.send(frame(HEADERS, flags, stream, block or connect_headers(authority, extra)))
+        return stream
+
+    def connect(self, authority, extra=()):
+        """(stream, status, whether the response ends the stream); status 0 is a reset."""
+        stream = self.open(authority, extra)
+        got = self.until((HEADERS, RST_STREAM), stream)
+        if got is None:
+            raise ConnectionError(f"connection ended, GOAWAY {self.goaway}")
+        if got[0] == RST_STREAM:
+            return stream, 0, True
+        return stream, status_of(got[3]), bool(got[1] & END_STREAM)
+
+
+class Served(Connection):
+    """A server's side, of an accepted socket. Lets every CONNECT be answered by the test."""
+
+    def __init__(self, accepted, context, timeout=10):
+        super().__init__(context.wrap_socket(accepted, server_side=True), timeout)
+        while len(self.buffer) < len(PREFACE):
+            self.buffer += self.tls.recv(1 << 16)
+        if not self.buffer.startswith(PREFACE):
+            raise ConnectionError(f"no preface of HTTP/2: {self.buffer[:24]!r}")
+        self.buffer = self.buffer[len(PREFACE):]
+        self.send(frame(SETTINGS))
+
+    def request(self):
+        """The stream of the next request; None at the end of the connection."""
+        got = self.until((HEADERS,))
+        return got and got[2]
+
+    def accept(self, stream):
+        self.send(frame(HEADERS, END_HEADERS, stream, b"\x88"))  # :status 200
+
+    def reset(self, stream, code):
+        self.send(frame(RST_STREAM, 0, stream, struct.pack(">I", code)))
+
+    def go_away(self, last, code=0):
+        self.send(frame(GOAWAY, 0, 0, struct.pack(">II", last, code)))
 
 
 class Plain:

@@ -1,0 +1,79 @@
+"""Peers that refuse a stream without having looked at it: the connection goes through another one
+(RFC 9113 section 8.7), and the client notices nothing."""
+
+import threading
+
+from harness import certificates, traffic
+from harness.h2 import Served, tls_context
+from harness.process import wait_for
+from test_lifecycle import OwnMesh
+
+REFUSED_STREAM = 7
+
+
+class RefusedStreams(OwnMesh):
+    def prepare(self):
+        self.peer = self.mesh.pod("peer", 1, enrolled=False, protocol="HBONE")
+        self.requests = []  # (number of the connection, stream)
+        self.tunnels = 0
+
+    def serve(self, decide):
+        """An HBONE server that asks decide(peer, stream, how manieth request) whether to accept."""
+        issuer = certificates.of_mesh(self.mesh)
+        context = tls_context(issuer.cert, *issuer.issue("peer", self.peer.identity), server=True)
+        lock = threading.Lock()
+
+        def tunnel(s, _):
+            with lock:
+                self.tunnels += 1
+                number = self.tunnels
+            with Served(s, context, 60) as peer:
+                while stream := peer.request():
+                    with lock:
+                        self.requests.append((number, stream))
+                        manieth = len(self.requests)
+                    if decide(peer, stream, manieth):
+                        peer.accept(stream)
+                        peer.data(stream, b"served")
+        server = traffic.Server(self.peer.ns, (self.peer.v4, 15008), tunnel)
+        self.addCleanup(server.close)
+
+    def connect(self):
+        s = self.client.ns.connect((self.peer.v4, 8080), 10)
+        self.addCleanup(s.close)
+        s.settimeout(10)
+        return s
+
+    def lines(self):
+        return self.node_a.daemon.lines("access", f'dst.addr={self.peer.v4}:15008')
+
+    def test_a_refused_stream_is_asked_for_again(self):
+        def refuse_first(peer, stream, manieth):
+            if manieth == 1:
+                peer.reset(stream, REFUSED_STREAM)
+            return manieth > 1
+        self.serve(refuse_first)
+        self.assertEqual(traffic.receive_exactly(self.connect(), 6), b"served")
+        self.assertEqual(len(self.requests), 2)
+        self.assertEqual([x for x in self.lines() if "error=" in x], [])
+        self.assertEqual(self.node_a.metric("istio_tcp_connections_opened_total", reporter="source"), 1)
+
+    def test_a_stream_that_a_goaway_left_out_takes_another_tunnel(self):
+        def leave_first(peer, _, manieth):
+            if manieth == 1:
+                peer.go_away(0)
+            return manieth > 1
+        self.serve(leave_first)
+        self.assertEqual(traffic.receive_exactly(self.connect(), 6), b"served")
+        self.assertEqual(self.requests, [(1, 1), (2, 1)])
+
+    def test_a_peer_that_refuses_everything_is_named(self):
+        def refuse(peer, stream, _):
+            peer.reset(stream, REFUSED_STREAM)
+            return False
+        self.serve(refuse)
+        self.assertEqual(traffic.ending(self.connect()), "reset")
+        wait_for(self.lines, "the access log line")
+        self.assertIn("the tunnel stream ended with REFUSED_STREAM", self.lines()[0])
+        self.assertEqual(len(self.requests), 3)
+        self.works()  # others do not notice
