@@ -45,7 +45,7 @@ Error not_ours() {
 }  // namespace
 
 Result<void> Agent::Impl::save() const {
-  std::vector<Enrolment> table;
+  std::vector<Enrolment> table = leaving_;
   for (const auto& [uid, entry] : entries_) table.push_back(entry.enrolment);
   return table_.save(table);
 }
@@ -81,16 +81,11 @@ Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
     return foreign.error().with(where);
   const auto incarnation = netns_incarnation(netns->fd());
   if (!incarnation) return incarnation.error().with(where);
+  if (auto left = require_left(*netns, *incarnation); !left) return left.error().with(where);
   const auto known = find(*netns, *incarnation);
   const auto uid = choose_uid(request, known);
   if (!uid) return uid.error();
-  if (known != entries_.end()) {
-    if (known->second.absent()) {
-      known->second.netns = std::move(*netns);
-      known->second.enrolment.netns = request.netns;
-    }
-    return enroll_again(known->second, request);
-  }
+  if (known != entries_.end()) return enroll_again(known->second, std::move(*netns), request);
   Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect, *incarnation};
   enrolment.pod.uid = *uid;
   return enroll_new(Entry{enrolment, std::move(*netns)}, request);
@@ -121,7 +116,7 @@ Result<Outcome> Agent::Impl::enroll_new(Entry entry, const EnrolRequest& request
 }
 
 // Repeats what may be missing, and never takes anything away from what already worked.
-Result<Outcome> Agent::Impl::enroll_again(Entry& entry, const EnrolRequest& request) {
+Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const EnrolRequest& request) {
   Enrolment& enrolment = entry.enrolment;
   if (!same_workload(enrolment.pod, request.pod) ||
       (!request.pod.uid.empty() && request.pod.uid != enrolment.pod.uid))
@@ -129,8 +124,12 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, const EnrolRequest& requ
                                    title(enrolment.pod) + " (uid " + enrolment.pod.uid +
                                    ") already: withdraw that first");
   Outcome outcome{enrolment.pod.uid, {"enrolled already"}};
-  if (auto installed = install_redirection(entry.netns.fd(), request.redirect); !installed)
-    return installed.error().with(enrolment.netns.describe());
+  if (auto installed = install_redirection(netns.fd(), request.redirect); !installed)
+    return installed.error().with(request.netns.describe());
+  if (entry.absent()) {
+    entry.netns = std::move(netns);
+    enrolment.netns = request.netns;
+  }
   // Only what is in place is remembered: a restart puts the remembered options in place again.
   enrolment.redirect = request.redirect;
   if (auto saved = save(); !saved) return saved.error();

@@ -44,16 +44,18 @@ class Agent::Impl {
   // Start.
   Result<std::vector<RestoredPod>> restore(std::vector<Enrolment> saved);
   Result<RestoredPod> restore_one(Enrolment enrolment);
-  static void complete_withdrawal(const Enrolment& enrolment);
   Result<void> open_sockets(std::vector<RestoredPod> pods);
   std::string answer(const std::string& line);
   // With mutex_ held.
+  static Result<void> complete_withdrawal(const Enrolment& enrolment);
+  bool complete_withdrawals();
+  Result<void> require_left(const Netns& netns, const std::string& incarnation);
   Result<void> save() const;
   Entries::iterator find(const Netns& netns, const std::string& incarnation);
   Result<Entries::iterator> find(const WithdrawRequest& request);
   Result<std::string> choose_uid(const EnrolRequest& request, Entries::const_iterator known);
   Result<Outcome> enroll_new(Entry entry, const EnrolRequest& request);
-  Result<Outcome> enroll_again(Entry& entry, const EnrolRequest& request);
+  Result<Outcome> enroll_again(Entry& entry, Netns netns, const EnrolRequest& request);
   Result<void> hand_over(const Entry& entry, Outcome& outcome);
   Error roll_back(const std::string& uid, bool ours, const Error& why);
   Result<Outcome> withdraw_known(Entries::iterator it);
@@ -72,6 +74,8 @@ class Agent::Impl {
 
   mutable std::mutex mutex_;  // held for the whole of an operation
   Entries entries_;           // guarded by mutex_
+  // Withdrawals that an earlier run has begun and nobody could complete so far; guarded by mutex_.
+  std::vector<Enrolment> leaving_;
   std::condition_variable stopping_;
   bool stop_ = false;  // guarded by mutex_
   std::unique_ptr<ZdsServer> zds_;

@@ -53,7 +53,11 @@ Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> sav
       continue;
     }
     if (enrolment.leaving) {
-      complete_withdrawal(enrolment);
+      if (auto done = complete_withdrawal(enrolment); !done) {
+        log::error(kLog, "withdrawal cannot be completed, tried again and again",
+                   {log::str("pod", enrolment.pod.uid), log::str("error", done.error().detail)});
+        leaving_.push_back(std::move(enrolment));
+      }
       continue;
     }
     auto pod = restore_one(std::move(enrolment));
@@ -82,14 +86,6 @@ Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
   if (!copy) return copy.error();
   entries_[pod.uid] = std::move(entry);
   return RestoredPod{pod, std::move(*copy)};
-}
-
-void Agent::Impl::complete_withdrawal(const Enrolment& enrolment) {
-  const auto found = find_again(enrolment);
-  const auto removed = found ? remove_redirection(found->netns.fd()) : found.error();
-  log::info(kLog, "withdrawal completed",
-            {log::str("pod", enrolment.pod.uid),
-             log::str("redirection", removed ? "removed" : removed.error().detail)});
 }
 
 void Agent::Impl::take_up(Entry& entry, FoundNetns found) {

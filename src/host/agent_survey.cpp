@@ -22,7 +22,7 @@ void Agent::Impl::survey() {
 }
 
 void Agent::Impl::survey_once() {
-  bool changed = false;
+  bool changed = complete_withdrawals();
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto current = it++;
     auto& entry = current->second;

@@ -69,6 +69,23 @@ class AgentTest : public AsRoot {
     const auto outcome = enrolled.get();
     ASSERT_TRUE(outcome) << outcome.error().detail;
   }
+  // Enrols `box` by a name that is gone afterwards; the agent does not run then.
+  EnrolRequest enroll_and_hide(const Sandbox& box) {
+    auto wanted = request(box);
+    const Mounted mount(box, directory_ / "web");
+    wanted.netns = mount.ref();
+    enroll_well(wanted);
+    agent_.reset();
+    return wanted;
+  }
+  // The same; the agent runs and has not found it.
+  EnrolRequest enroll_and_lose(const Sandbox& box) {
+    auto wanted = enroll_and_hide(box);
+    start();
+    EXPECT_TRUE(agent_->list().at(0).absent);
+    connect_daemon_that_keeps();
+    return wanted;
+  }
 
   std::string table_file() const { return options_.state_dir + "/enrolments.json"; }
   std::vector<Enrolment> read_table() const {

@@ -92,17 +92,7 @@ TEST_F(AgentTest, KeepsANamespaceThatOnlyAMountLeadsTo) {
 TEST_F(AgentTest, KeepsWhatItDoesNotFindAndTakesItUpAgain) {
   const Sandbox box;
   connect_daemon();
-  auto wanted = request(box);
-  {
-    const Mounted mount(box, directory_ / "web");
-    wanted.netns = mount.ref();
-    enroll_well(wanted);
-    agent_.reset();
-  }
-  start();
-  ASSERT_EQ(agent_->list().size(), 1U);
-  EXPECT_TRUE(agent_->list().front().absent);
-  connect_daemon_that_keeps();
+  enroll_and_lose(box);
   EXPECT_FALSE(agent_->list().front().up);
   EXPECT_THAT(agent_->list().front().error, HasSubstr("not found"));
 
@@ -118,13 +108,7 @@ TEST_F(AgentTest, ANameDoesNotPassAnIdentityOn) {
   const Sandbox box;
   const Sandbox successor;
   connect_daemon();
-  auto wanted = request(box);
-  {
-    const Mounted mount(box, directory_ / "web");
-    wanted.netns = mount.ref();
-    enroll_well(wanted);
-    agent_.reset();
-  }
+  enroll_and_hide(box);
   const Mounted mount(successor, directory_ / "web");
   start();
   ASSERT_EQ(agent_->list().size(), 1U);
@@ -137,13 +121,7 @@ TEST_F(AgentTest, FindsANamespaceByItsProcessWhenTheNameIsGone) {
   const Sandbox box;
   const Inhabitant inside(box);
   connect_daemon();
-  auto wanted = request(box);
-  {
-    const Mounted mount(box, directory_ / "web");
-    wanted.netns = mount.ref();
-    enroll_well(wanted);
-    agent_.reset();
-  }
+  const auto wanted = enroll_and_hide(box);
   start();
   connect_daemon(1);
   ASSERT_EQ(agent_->list().size(), 1U);
@@ -154,19 +132,26 @@ TEST_F(AgentTest, FindsANamespaceByItsProcessWhenTheNameIsGone) {
 TEST_F(AgentTest, AnAbsentNamespaceMayBeEnrolledAgainByAnotherPath) {
   const Sandbox box;
   connect_daemon();
-  auto wanted = request(box);
-  {
-    const Mounted mount(box, directory_ / "web");
-    wanted.netns = mount.ref();
-    enroll_well(wanted);
-    agent_.reset();
-  }
-  start();
-  connect_daemon_that_keeps();
+  auto wanted = enroll_and_lose(box);
   wanted.netns = box.ref();
   enroll_well(wanted);
   ASSERT_EQ(agent_->list().size(), 1U);
   EXPECT_FALSE(agent_->list().front().absent);
+}
+
+// What is refused has changed nothing: it is found again as before.
+TEST_F(AgentTest, AnAbsentNamespaceIsNotTakenUpForAnotherWorkload) {
+  const Sandbox box;
+  connect_daemon();
+  auto other = enroll_and_lose(box);
+  other.netns = box.ref();
+  other.pod.name = "web-1";
+  const auto refused = enroll(other).get();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("enrolled as shop/web-0"));
+  EXPECT_TRUE(agent_->list().at(0).absent);
+  const Mounted again(box, directory_ / "web");
+  EXPECT_EQ(daemon_->serve(), "add uid-1");
 }
 
 TEST_F(AgentTest, NoEnrolmentOutlivesTheKernel) {

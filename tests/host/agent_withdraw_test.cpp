@@ -1,5 +1,8 @@
 // Withdrawing: all of it, of the right one, and never only in words.
 #include "host/agent_fixture.hpp"
+#include "host/ruleset.hpp"
+
+#include <nftables/libnftables.h>
 
 namespace culvert::host::testing {
 namespace {
@@ -17,6 +20,27 @@ WithdrawRequest by_uid(const std::string& uid) {
   wanted.uid = uid;
   return wanted;
 }
+
+// An nftables table in the place of one of ours that only this object can delete.
+class OwnedTable {
+ public:
+  OwnedTable(const Sandbox& box, const std::string& name) {
+    const auto made = run_in_netns(box.fd(), [&]() -> Result<void> {
+      context_.reset(nft_ctx_new(NFT_CTX_DEFAULT));
+      const auto commands =
+          "delete table inet " + name + "\nadd table inet " + name + " { flags owner; }";
+      EXPECT_EQ(nft_run_cmd_from_buffer(context_.get(), commands.c_str()), 0);
+      return {};
+    });
+    EXPECT_TRUE(made);
+  }
+
+ private:
+  struct Free {
+    void operator()(nft_ctx* context) const { nft_ctx_free(context); }
+  };
+  std::unique_ptr<nft_ctx, Free> context_;
+};
 
 TEST_F(AgentTest, WithdrawTakesEverythingAway) {
   const Sandbox box;
@@ -108,18 +132,37 @@ TEST_F(AgentTest, AWithdrawalThatWasBegunIsCompletedByTheNextStart) {
   EXPECT_TRUE(untouched(box));
 }
 
+// A table that a process owns nobody else can delete: withdrawing fails until that one is gone.
+TEST_F(AgentTest, AWithdrawalThatFailsAtTheStartIsTriedAgain) {
+  const Sandbox box;
+  connect_daemon();
+  enroll_well(request(box));
+  agent_.reset();
+  auto table = read_table();
+  ASSERT_EQ(table.size(), 1U);
+  table[0].leaving = true;
+  write_table(table);
+  std::optional<OwnedTable> obstacle(std::in_place, box, kNatTable);
+  start();
+  EXPECT_TRUE(agent_->list().empty());
+  EXPECT_FALSE(untouched(box));
+  EXPECT_EQ(read_table().size(), 1U);
+  const auto refused = enroll(request(box)).get();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("last withdrawal is not complete"));
+
+  obstacle.reset();
+  while (!read_table().empty()) std::this_thread::yield();
+  EXPECT_TRUE(untouched(box));
+  connect_daemon();
+  enroll_well(request(box));
+  EXPECT_TRUE(redirected(box));
+}
+
 TEST_F(AgentTest, WithdrawsWhatIsAbsentAndSaysSo) {
   const Sandbox box;
   connect_daemon();
-  auto wanted = request(box);
-  {
-    const Mounted mount(box, directory_ / "web");
-    wanted.netns = mount.ref();
-    enroll_well(wanted);
-    agent_.reset();
-  }
-  start();
-  connect_daemon_that_keeps();
+  enroll_and_lose(box);
   auto withdrawn = withdraw(by_uid("uid-1"));
   EXPECT_EQ(daemon_->serve(), "del uid-1");
   const auto outcome = withdrawn.get();
