@@ -6,7 +6,7 @@ import subprocess
 
 from harness import certificates, h2
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class Rotation(OwnMesh):

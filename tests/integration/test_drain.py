@@ -6,7 +6,7 @@ import time
 
 from harness import certificates, h2, traffic
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 NO_ERROR = 0
 

@@ -9,7 +9,7 @@ import time
 from harness import traffic
 from harness.netns import ip
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class Unservable(OwnMesh):

@@ -4,7 +4,7 @@ import time
 
 from harness import traffic
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class KeepAlive(OwnMesh):

@@ -8,7 +8,7 @@ import time
 from harness import certificates, h2, traffic
 from harness.netns import Netns, ip
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class NoOriginalSource(OwnMesh):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness import traffic
-from harness.mesh import ADMIN, READY, STATS
+from harness.node import ADMIN, READY, STATS
 from harness.process import wait_for
 from standard import MeshTest
 

@@ -6,7 +6,7 @@ import threading
 from harness import certificates, traffic
 from harness.h2 import Served, tls_context
 from harness.process import wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 REFUSED_STREAM = 7
 

@@ -5,7 +5,7 @@ import signal
 import threading
 
 from harness.process import Process, wait_for
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class Attempts:

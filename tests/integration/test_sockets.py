@@ -1,6 +1,6 @@
 """What the daemon's sockets are set to, as the kernel tells."""
 
-from test_lifecycle import OwnMesh
+from own_mesh import OwnMesh
 
 
 class Congestion(OwnMesh):

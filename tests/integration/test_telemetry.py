@@ -4,10 +4,10 @@ decided as it did."""
 import uuid
 
 from harness import certificates, h2, traffic
-from harness.mesh import ADMIN
+from harness.node import ADMIN
 from harness.process import wait_for
+from own_mesh import OwnMesh
 from standard import MeshTest
-from test_lifecycle import OwnMesh
 
 
 class UnknownSource(MeshTest):
