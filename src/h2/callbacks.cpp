@@ -98,7 +98,7 @@ const nghttp2_session_callbacks* Session::Impl::callbacks() {
 int Session::Impl::on_begin_frame(const nghttp2_frame_hd& header) {
   return enforce(limits_.on_frame(header.type, header.flags,
                                   nghttp2_session_get_outbound_queue_size(session_.get()),
-                                  streams_.size()));
+                                  streams_.size() + refused_));
 }
 
 int Session::Impl::on_begin_headers(const nghttp2_frame& frame) {

@@ -71,8 +71,8 @@ void Session::Impl::on_goaway(const nghttp2_goaway& goaway) {
   refuse_waiting();
 }
 
-// Requests that the peer's limit held back. nghttp2 would drop them only when it lets the next one
-// out.
+// Requests that are not out, most of them held back by the peer's limit: nghttp2 would drop them
+// only once that has room.
 void Session::Impl::refuse_waiting() {
   const auto waits = [](const Stream& one) {
     return StreamList::has(one, StreamList::kWaiting) && !StreamList::has(one, StreamList::kReset);
@@ -81,6 +81,7 @@ void Session::Impl::refuse_waiting() {
     must(nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream->id(),
                                    NGHTTP2_REFUSED_STREAM));
     must(nghttp2_session_set_stream_user_data(session_.get(), stream->id(), nullptr));
+    ++refused_;
     streams_.close(*stream, ErrorCode::refused_stream);
   }
 }

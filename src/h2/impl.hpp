@@ -127,6 +127,7 @@ class Session::Impl {
   std::uint32_t incoming_ = 0;    // streams opened by the peer and not gone
   StreamId request_ = 0;          // while on_request runs: its stream
   std::uint32_t cancelled_ = 0;   // attached streams with kCancelled
+  std::uint32_t refused_ = 0;     // by refuse_waiting(); nghttp2 may still have them in its queue
   bool request_handled_ = false;  // on_request called respond() or reset() for request_
   bool request_reset_ = false;
   bool refusing_ = false;  // the block being received is beyond max_concurrent_streams

@@ -37,7 +37,7 @@ Tunnel* Pool::pick(Entry& entry) {
     if (!pooled.tunnel->usable()) continue;
     const auto& session = pooled.tunnel->session();
     const auto limit =
-        std::min(context_.settings.max_streams, session.peer_max_concurrent_streams());
+        std::min<std::size_t>(context_.settings.max_streams, pooled.tunnel->stream_limit());
     if (session.active_streams() >= limit) continue;
     if (best == nullptr || session.active_streams() > best->tunnel->session().active_streams()) {
       best = &pooled;

@@ -79,6 +79,7 @@ void Relay::on_close(h2::ErrorCode code) {
   const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
   refused_ = lost == nullptr && code == h2::ErrorCode::refused_stream;
+  if (refused_) tunnel_->learn_stream_limit();
   note_end(code, lost);
   tunnel_ = nullptr;
   if (answer_ != nullptr) {

@@ -45,7 +45,7 @@ Error not_ours() {
 }  // namespace
 
 Result<void> Agent::Impl::save() const {
-  std::vector<Enrolment> table = leaving_;
+  std::vector<Enrolment> table;
   for (const auto& [uid, entry] : entries_) table.push_back(entry.enrolment);
   return table_.save(table);
 }
@@ -81,7 +81,6 @@ Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
     return foreign.error().with(where);
   const auto incarnation = netns_incarnation(netns->fd());
   if (!incarnation) return incarnation.error().with(where);
-  if (auto left = require_left(*netns, *incarnation); !left) return left.error().with(where);
   const auto known = find(*netns, *incarnation);
   const auto uid = choose_uid(request, known);
   if (!uid) return uid.error();
@@ -126,13 +125,20 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const Enrol
   Outcome outcome{enrolment.pod.uid, {"enrolled already"}};
   if (auto installed = install_redirection(netns.fd(), request.redirect); !installed)
     return installed.error().with(request.netns.describe());
-  if (entry.absent()) {
+  const bool was_absent = entry.absent();
+  const auto before = enrolment;
+  if (was_absent) {
     entry.netns = std::move(netns);
     enrolment.netns = request.netns;
   }
   // Only what is in place is remembered: a restart puts the remembered options in place again.
   enrolment.redirect = request.redirect;
-  if (auto saved = save(); !saved) return saved.error();
+  enrolment.leaving = false;
+  if (auto saved = save(); !saved) {
+    enrolment = before;
+    if (was_absent) entry.netns = Netns();
+    return saved.error();
+  }
   outcome.steps.push_back("redirection in place (" + describe(enrolment.redirect) + ")");
   const auto handed = hand_over(entry, outcome);
   if (handed) return outcome;
@@ -183,6 +189,8 @@ std::vector<EnrolmentStatus> Agent::Impl::list() const {
       status.up = pod.up;
       status.error = pod.error;
     }
+    if (entry.enrolment.leaving)
+      status.error = "its withdrawal is not complete: the agent's log says what hinders it";
     all.push_back(std::move(status));
   }
   return all;

@@ -43,13 +43,12 @@ class Agent::Impl {
 
   // Start.
   Result<std::vector<RestoredPod>> restore(std::vector<Enrolment> saved);
+  static bool withdrawn_now(const Enrolment& enrolment);
   Result<RestoredPod> restore_one(Enrolment enrolment);
   Result<void> open_sockets(std::vector<RestoredPod> pods);
   std::string answer(const std::string& line);
   // With mutex_ held.
   static Result<void> complete_withdrawal(const Enrolment& enrolment);
-  bool complete_withdrawals();
-  Result<void> require_left(const Netns& netns, const std::string& incarnation);
   Result<void> save() const;
   Entries::iterator find(const Netns& netns, const std::string& incarnation);
   Result<Entries::iterator> find(const WithdrawRequest& request);
@@ -68,14 +67,13 @@ class Agent::Impl {
   void survey_once();
   bool come_back(Entry& entry);
   bool let_go(Entries::iterator it);
+  bool leave(Entries::iterator it);
 
   const AgentOptions options_;
   const AgentTable table_;
 
   mutable std::mutex mutex_;  // held for the whole of an operation
   Entries entries_;           // guarded by mutex_
-  // Withdrawals that an earlier run has begun and nobody could complete so far; guarded by mutex_.
-  std::vector<Enrolment> leaving_;
   std::condition_variable stopping_;
   bool stop_ = false;  // guarded by mutex_
   std::unique_ptr<ZdsServer> zds_;

@@ -52,14 +52,7 @@ Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> sav
           {log::str("pod", enrolment.pod.uid), log::str("netns", enrolment.netns.describe())});
       continue;
     }
-    if (enrolment.leaving) {
-      if (auto done = complete_withdrawal(enrolment); !done) {
-        log::error(kLog, "withdrawal cannot be completed, tried again and again",
-                   {log::str("pod", enrolment.pod.uid), log::str("error", done.error().detail)});
-        leaving_.push_back(std::move(enrolment));
-      }
-      continue;
-    }
+    if (enrolment.leaving && withdrawn_now(enrolment)) continue;
     auto pod = restore_one(std::move(enrolment));
     if (!pod) return pod.error();
     pods.push_back(std::move(*pod));
@@ -88,10 +81,21 @@ Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
   return RestoredPod{pod, std::move(*copy)};
 }
 
+// One that is not stays enrolled for now: while its traffic is redirected, somebody has to serve
+// it.
+bool Agent::Impl::withdrawn_now(const Enrolment& enrolment) {
+  const auto done = complete_withdrawal(enrolment);
+  if (!done)
+    log::error(kLog, "withdrawal cannot be completed, tried again and again",
+               {log::str("pod", enrolment.pod.uid), log::str("error", done.error().detail)});
+  return done.has_value();
+}
+
 void Agent::Impl::take_up(Entry& entry, FoundNetns found) {
   // A process id is worth nothing once its process has ended; a name is what a person knows it by.
   if (means_a_process(entry.enrolment.netns)) entry.enrolment.netns = std::move(found.ref);
   entry.netns = std::move(found.netns);
+  if (entry.enrolment.leaving) return;
   // Without rules nothing reaches the daemon, but it still has to take what peers send.
   if (auto installed = install_redirection(entry.netns.fd(), entry.enrolment.redirect); !installed)
     log::error(

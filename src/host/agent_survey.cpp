@@ -22,11 +22,13 @@ void Agent::Impl::survey() {
 }
 
 void Agent::Impl::survey_once() {
-  bool changed = complete_withdrawals();
+  bool changed = false;
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto current = it++;
     auto& entry = current->second;
-    if (entry.absent())
+    if (entry.enrolment.leaving)
+      changed = leave(current) || changed;
+    else if (entry.absent())
       changed = come_back(entry) || changed;
     else if (is_gone(entry.enrolment, entry.netns))
       changed = let_go(current) || changed;
@@ -48,6 +50,20 @@ bool Agent::Impl::come_back(Entry& entry) {
   log::info(kLog, "namespace found again",
             {log::str("pod", pod.uid), log::str("netns", entry.enrolment.netns.describe()),
              log::str("daemon", told ? std::string("told") : told.error().detail)});
+  return true;
+}
+
+// Goes on with a withdrawal that could not be completed so far. True when it is.
+bool Agent::Impl::leave(Entries::iterator it) {
+  const auto& entry = it->second;
+  const auto done =
+      entry.absent() ? complete_withdrawal(entry.enrolment) : remove_redirection(entry.netns.fd());
+  if (!done) return false;  // the start has said so
+  const auto told = zds_->del(it->first);
+  log::info(kLog, "withdrawal completed at last",
+            {log::str("pod", it->first),
+             log::str("daemon", told ? std::string("told") : told.error().detail)});
+  entries_.erase(it);
   return true;
 }
 

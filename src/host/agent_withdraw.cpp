@@ -86,32 +86,17 @@ Result<Outcome> Agent::Impl::withdraw_known(Entries::iterator it) {
   return outcome;
 }
 
-// What a crash or a failure left half done. Fine without the namespace: nothing is left in it.
+// What an earlier run has begun. A namespace that nothing leads to any more is as good as
+// withdrawn; one that cannot be looked for is not.
 Result<void> Agent::Impl::complete_withdrawal(const Enrolment& enrolment) {
   const auto found = find_again(enrolment);
+  if (!found && found.error().code != Errc::not_found) return found.error();
   if (found) {
     if (auto removed = remove_redirection(found->netns.fd()); !removed) return removed.error();
   }
   log::info(kLog, "withdrawal completed",
             {log::str("pod", enrolment.pod.uid),
              log::str("redirection", found ? "removed" : found.error().detail)});
-  return {};
-}
-
-// True when one of them is done now.
-bool Agent::Impl::complete_withdrawals() {
-  return std::erase_if(leaving_, [](const Enrolment& enrolment) {
-           return complete_withdrawal(enrolment).has_value();
-         }) != 0;
-}
-
-// A new enrolment must not meet the rest of the last one: the next start would take it away.
-Result<void> Agent::Impl::require_left(const Netns& netns, const std::string& incarnation) {
-  complete_withdrawals();
-  for (const auto& one : leaving_)
-    if (one.id == netns.id() && one.incarnation == incarnation)
-      return fail(Errc::unavailable,
-                  "its last withdrawal is not complete: the agent's log says what hinders it");
   return {};
 }
 

@@ -45,6 +45,7 @@ net::Async<void> OutboundTunnelled::run(state::OutboundDecision decision) {
 }
 
 net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecision& decision) {
+  TimePoint deadline;  // of all attempts together
   for (int attempt = 1;; ++attempt) {
     auto key = pool_key(decision);
     auto tunnel = co_await pod_.pool().checkout(std::move(key));
@@ -54,11 +55,11 @@ net::Async<Result<void>> OutboundTunnelled::connect(const state::OutboundDecisio
       co_return explained(tunnel.error());
     }
     if (auto sent = request(**tunnel, decision.authority); !sent) co_return sent.error();
-    const TimePoint deadline =
-        pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
+    if (attempt == 1)
+      deadline = pod_.worker().now() + pod_.environment().tunnels.settings.response_timeout;
     auto response = co_await relay_.response(deadline);
     if (failure_) co_return *failure_;
-    // A peer that is going away, or has fewer streams than we took for granted: elsewhere, then.
+    // A peer that is going away, or takes fewer streams than it says: through another tunnel, then.
     if (!response && relay_.refused() && attempt < kAttempts) continue;
     if (!response) co_return response.error();
     if (response->status != 200) {

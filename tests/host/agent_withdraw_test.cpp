@@ -144,18 +144,36 @@ TEST_F(AgentTest, AWithdrawalThatFailsAtTheStartIsTriedAgain) {
   write_table(table);
   std::optional<OwnedTable> obstacle(std::in_place, box, kNatTable);
   start();
-  EXPECT_TRUE(agent_->list().empty());
+  ASSERT_EQ(agent_->list().size(), 1U);
+  EXPECT_THAT(agent_->list().front().error, HasSubstr("withdrawal is not complete"));
+  EXPECT_TRUE(read_table().at(0).leaving);
   EXPECT_FALSE(untouched(box));
-  EXPECT_EQ(read_table().size(), 1U);
-  const auto refused = enroll(request(box)).get();
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().detail, HasSubstr("last withdrawal is not complete"));
+  connect_daemon(1);  // what is redirected still has to be served
 
   obstacle.reset();
-  while (!read_table().empty()) std::this_thread::yield();
+  EXPECT_EQ(daemon_->serve(), "del uid-1");
+  while (!agent_->list().empty()) std::this_thread::yield();
   EXPECT_TRUE(untouched(box));
+  EXPECT_TRUE(read_table().empty());
+}
+
+TEST_F(AgentTest, EnrollingEndsAWithdrawalThatFails) {
+  const Sandbox box;
   connect_daemon();
   enroll_well(request(box));
+  agent_.reset();
+  auto table = read_table();
+  ASSERT_EQ(table.size(), 1U);
+  table[0].leaving = true;
+  write_table(table);
+  options_.survey_interval = std::chrono::hours(1);
+  {
+    const OwnedTable obstacle(box, kNatTable);
+    start();
+  }
+  connect_daemon(1);
+  enroll_well(request(box));
+  EXPECT_FALSE(read_table().at(0).leaving);
   EXPECT_TRUE(redirected(box));
 }
 

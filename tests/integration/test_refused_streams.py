@@ -18,24 +18,24 @@ class RefusedStreams(OwnMesh):
         self.tunnels = 0
 
     def serve(self, decide):
-        """An HBONE server that asks decide(peer, stream, how manieth request) whether to accept."""
+        """An HBONE server that asks decide(peer, stream, number of the request) whether to accept."""
         issuer = certificates.of_mesh(self.mesh)
         context = tls_context(issuer.cert, *issuer.issue("peer", self.peer.identity), server=True)
         lock = threading.Lock()
 
-        def tunnel(s, _):
+        def serve_one(s, _):
             with lock:
                 self.tunnels += 1
-                number = self.tunnels
+                tunnel = self.tunnels
             with Served(s, context, 60) as peer:
                 while stream := peer.request():
                     with lock:
-                        self.requests.append((number, stream))
-                        manieth = len(self.requests)
-                    if decide(peer, stream, manieth):
+                        self.requests.append((tunnel, stream))
+                        number = len(self.requests)
+                    if decide(peer, stream, number):
                         peer.accept(stream)
                         peer.data(stream, b"served")
-        server = traffic.Server(self.peer.ns, (self.peer.v4, 15008), tunnel)
+        server = traffic.Server(self.peer.ns, (self.peer.v4, 15008), serve_one)
         self.addCleanup(server.close)
 
     def connect(self):
@@ -48,21 +48,21 @@ class RefusedStreams(OwnMesh):
         return self.node_a.daemon.lines("access", f'dst.addr={self.peer.v4}:15008')
 
     def test_a_refused_stream_is_asked_for_again(self):
-        def refuse_first(peer, stream, manieth):
-            if manieth == 1:
+        def refuse_first(peer, stream, number):
+            if number == 1:
                 peer.reset(stream, REFUSED_STREAM)
-            return manieth > 1
+            return number > 1
         self.serve(refuse_first)
         self.assertEqual(traffic.receive_exactly(self.connect(), 6), b"served")
-        self.assertEqual(len(self.requests), 2)
+        self.assertEqual(self.requests, [(1, 1), (2, 1)])
         self.assertEqual([x for x in self.lines() if "error=" in x], [])
         self.assertEqual(self.node_a.metric("istio_tcp_connections_opened_total", reporter="source"), 1)
 
     def test_a_stream_that_a_goaway_left_out_takes_another_tunnel(self):
-        def leave_first(peer, _, manieth):
-            if manieth == 1:
+        def leave_first(peer, _, number):
+            if number == 1:
                 peer.go_away(0)
-            return manieth > 1
+            return number > 1
         self.serve(leave_first)
         self.assertEqual(traffic.receive_exactly(self.connect(), 6), b"served")
         self.assertEqual(self.requests, [(1, 1), (2, 1)])
@@ -75,5 +75,5 @@ class RefusedStreams(OwnMesh):
         self.assertEqual(traffic.ending(self.connect()), "reset")
         wait_for(self.lines, "the access log line")
         self.assertIn("the tunnel stream ended with REFUSED_STREAM", self.lines()[0])
-        self.assertEqual(len(self.requests), 3)
+        self.assertEqual(self.requests, [(1, 1), (2, 1), (3, 1)])
         self.works()  # others do not notice

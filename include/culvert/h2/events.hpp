@@ -84,10 +84,10 @@ class SessionEvents {
   // Session::respond), or null: then either Session::respond(id, status, headers, true) or
   // Session::reset(id, code) was called from inside, or the stream is reset with REFUSED_STREAM.
   virtual Stream* on_request(const Request& request) = 0;
-  // The peer will take no new streams; streams of ours above `last_id` were closed with
-  // refused_stream. May come twice (graceful: first with 2^31-1). `debug` is what the peer said
-  // about it, for logs: empty as a rule, at most 128 bytes, '?' for whatever is not printable
-  // ASCII; valid during the call.
+  // The peer will take no new streams; streams of ours above `last_id`, and requests that
+  // are not out, are closed with refused_stream right behind this. May come twice (graceful: first
+  // with 2^31-1). `debug` is what the peer said about it, for logs: empty as a rule, at most 128
+  // bytes, '?' for whatever is not printable ASCII; valid during the call.
   virtual void on_goaway(StreamId last_id, ErrorCode code, std::string_view debug) = 0;
   // The answer to ping().
   virtual void on_ping_ack() = 0;

@@ -5,6 +5,7 @@
 // for what a short write left over.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -67,6 +68,15 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   void kick() { context_.worker.at_turn_end(*this); }
   // True while new streams may be opened.
   bool usable() const { return !closed_ && !lingering_ && !session_.going_away(); }
+  // How many streams may be open at a time, as far as this side knows: what the peer's SETTINGS
+  // say, or fewer once it has refused one.
+  std::size_t stream_limit() const {
+    return std::min(stream_limit_, session_.peer_max_concurrent_streams());
+  }
+  // The peer has refused a stream: it takes no more than are open now.
+  void learn_stream_limit() {
+    stream_limit_ = static_cast<std::uint32_t>(session_.active_streams());
+  }
   bool closed() const { return closed_; }
   // Inside a stream's on_close: why the whole tunnel ends, or null when only the stream does.
   const Error* why_lost() const { return ending_ ? why_.get() : nullptr; }
@@ -122,6 +132,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   TimePoint ping_sent_{};
   TimePoint heard_at_{};        // when bytes arrived last
   std::unique_ptr<Error> why_;  // the first thing that went wrong
+  std::uint32_t stream_limit_ = UINT32_MAX;
   bool readable_ = false;
   bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive

@@ -23,7 +23,7 @@ struct Enrolment {
   RedirectOptions redirect;
   // What netns_incarnation() said; empty in tables of before that was kept.
   std::string incarnation{};
-  // It is being withdrawn: a start that finds this so completes it.
+  // It is being withdrawn: a start that finds this so completes it, or goes on trying.
   bool leaving = false;
 };
 
@@ -88,10 +88,10 @@ class Agent {
   // keep_pending). Repeating it for the same namespace and workload is fine. Errc::invalid for a
   // namespace with redirection that is not in the table: it is somebody else's (unless force).
   Result<Outcome> enroll(const EnrolRequest& request);
-  // Marked in the table first: once begun, the next start completes it. Then the redirection, so
-  // that new connections go the plain way instead of nowhere; then the daemon, which cuts the pod's
-  // connections. Fine for a namespace that is not enrolled; Errc::not_found for a uid or workload
-  // that is not.
+  // Marked in the table first: once begun, the next start completes it (or goes on trying). Then
+  // the redirection, so that new connections go the plain way instead of nowhere; then the daemon,
+  // which cuts the pod's connections. Fine for a namespace that is not enrolled; Errc::not_found
+  // for a uid or workload that is not.
   Result<Outcome> withdraw(const WithdrawRequest& request);
   std::vector<EnrolmentStatus> list() const;
 

@@ -1,6 +1,6 @@
 """A very small HTTP/2 client and server over mTLS, so that tests can say what proper ones never would.
 
-It writes header fields as literals without indexing and reads only the status of a response.
+The client writes header fields as literals without indexing and reads only the status of a response.
 """
 
 import contextlib
