@@ -81,6 +81,11 @@ void Tunnel::shut_down() {
   kick();
 }
 
+void Tunnel::learn_stream_limit() {
+  stream_limit_ = static_cast<std::uint32_t>(session_.active_streams());
+  if (stream_limit_ == 0) shut_down();
+}
+
 void Tunnel::cut(h2::ErrorCode code, std::optional<Error> reason) {
   if (closed_) return;
   if (!lingering_) {

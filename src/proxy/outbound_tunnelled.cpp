@@ -12,7 +12,7 @@ static_assert(sizeof(OutboundTunnelled) <= 384);
 namespace {
 
 // How often a request is made that peers refuse unseen.
-constexpr int kAttempts = 3;
+constexpr int kAttempts = 2;
 
 // What the failure to get a tunnel most likely means.
 Error explained(const Error& error) {

@@ -49,7 +49,7 @@ class Relay final : public h2::Stream, public net::Watch {
   Relay(net::Worker& worker, Owner& owner) : worker_(worker), owner_(owner) {}
   ~Relay() override;
 
-  // Client: sends the CONNECT on `tunnel`. Attached on success. Once; again only after refused().
+  // Client: sends the CONNECT on `tunnel`. Attached on success. Once, and again after refused().
   Result<void> request(Tunnel& tunnel, std::string_view authority,
                        std::span<const h2::Header> headers);
   // Client: the answer; Errc::timed_out at `deadline`, or why the stream ended first. Await it

@@ -73,10 +73,9 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   std::size_t stream_limit() const {
     return std::min(stream_limit_, session_.peer_max_concurrent_streams());
   }
-  // The peer has refused a stream: it takes no more than are open now.
-  void learn_stream_limit() {
-    stream_limit_ = static_cast<std::uint32_t>(session_.active_streams());
-  }
+  // The peer has refused a stream: it takes no more than are open now. One that takes none at all
+  // ends, lest a peer that refuses everything has us collect tunnels.
+  void learn_stream_limit();
   bool closed() const { return closed_; }
   // Inside a stream's on_close: why the whole tunnel ends, or null when only the stream does.
   const Error* why_lost() const { return ending_ ? why_.get() : nullptr; }
