@@ -78,7 +78,8 @@ void Relay::accept(std::span<const h2::Header> headers) {
 void Relay::on_close(h2::ErrorCode code) {
   const Error* const lost = tunnel_ != nullptr ? tunnel_->why_lost() : nullptr;
   stream_closed_ = true;
-  refused_ = lost == nullptr && code == h2::ErrorCode::refused_stream;
+  refused_ = answer_ != nullptr && !answer_->is_set() && lost == nullptr &&
+             code == h2::ErrorCode::refused_stream;
   if (refused_) tunnel_->learn_stream_limit();
   note_end(code, lost);
   tunnel_ = nullptr;

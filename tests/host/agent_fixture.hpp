@@ -78,7 +78,17 @@ class AgentTest : public AsRoot {
     agent_.reset();
     return wanted;
   }
-  // The same; the agent runs and has not found it.
+  // Enrols `box`, and leaves the table as an agent does that dies while it withdraws.
+  void enroll_and_begin_to_withdraw(const Sandbox& box) {
+    connect_daemon();
+    enroll_well(request(box));
+    agent_.reset();
+    auto table = read_table();
+    ASSERT_EQ(table.size(), 1U);
+    table[0].leaving = true;
+    write_table(table);
+  }
+  // As enroll_and_hide(); the agent runs and has not found it.
   EnrolRequest enroll_and_lose(const Sandbox& box) {
     auto wanted = enroll_and_hide(box);
     start();

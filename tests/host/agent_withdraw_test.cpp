@@ -119,13 +119,7 @@ TEST_F(AgentTest, WithdrawsNothingThatTheTableDoesNotKnow) {
 
 TEST_F(AgentTest, AWithdrawalThatWasBegunIsCompletedByTheNextStart) {
   const Sandbox box;
-  connect_daemon();
-  enroll_well(request(box));
-  agent_.reset();
-  auto table = read_table();
-  ASSERT_EQ(table.size(), 1U);
-  table[0].leaving = true;
-  write_table(table);
+  enroll_and_begin_to_withdraw(box);
   start();
   EXPECT_TRUE(agent_->list().empty());
   EXPECT_TRUE(read_table().empty());
@@ -135,13 +129,7 @@ TEST_F(AgentTest, AWithdrawalThatWasBegunIsCompletedByTheNextStart) {
 // A table that a process owns nobody else can delete: withdrawing fails until that one is gone.
 TEST_F(AgentTest, AWithdrawalThatFailsAtTheStartIsTriedAgain) {
   const Sandbox box;
-  connect_daemon();
-  enroll_well(request(box));
-  agent_.reset();
-  auto table = read_table();
-  ASSERT_EQ(table.size(), 1U);
-  table[0].leaving = true;
-  write_table(table);
+  enroll_and_begin_to_withdraw(box);
   std::optional<OwnedTable> obstacle(std::in_place, box, kNatTable);
   start();
   ASSERT_EQ(agent_->list().size(), 1U);
@@ -159,13 +147,7 @@ TEST_F(AgentTest, AWithdrawalThatFailsAtTheStartIsTriedAgain) {
 
 TEST_F(AgentTest, EnrollingEndsAWithdrawalThatFails) {
   const Sandbox box;
-  connect_daemon();
-  enroll_well(request(box));
-  agent_.reset();
-  auto table = read_table();
-  ASSERT_EQ(table.size(), 1U);
-  table[0].leaving = true;
-  write_table(table);
+  enroll_and_begin_to_withdraw(box);
   options_.survey_interval = std::chrono::hours(1);
   {
     const OwnedTable obstacle(box, kNatTable);
