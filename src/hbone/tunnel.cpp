@@ -19,7 +19,8 @@ Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, Tu
                *this, context.frames),
       edge_(role),
       partial_(std::move(secured.early)),
-      alive_([this] { check_alive(); }) {}
+      alive_([this] { check_alive(); }),
+      unasked_(role == h2::Role::server) {}
 
 Tunnel::~Tunnel() {
   if (fd_) context_.worker.readiness().remove_closing(*this);
@@ -135,6 +136,7 @@ void Tunnel::check_alive() {
     close(h2::ErrorCode::no_error);
     return;
   }
+  if (leaving_) say_goaway();
   const TimePoint now = context_.worker.now();
   const auto& settings = context_.settings;
   if (heard_at_ > ping_sent_) ping_pending_ = false;
@@ -156,7 +158,10 @@ void Tunnel::check_alive() {
 void Tunnel::on_ping_ack() { ping_pending_ = false; }
 
 h2::Stream* Tunnel::on_request(const h2::Request& request) {
-  return owner_.on_request(*this, request);
+  unasked_ = false;
+  auto* const stream = owner_.on_request(*this, request);
+  if (leaving_) say_goaway();
+  return stream;
 }
 
 void Tunnel::on_goaway(h2::StreamId, h2::ErrorCode code, std::string_view debug) {

@@ -11,6 +11,9 @@ namespace culvert::hbone {
 namespace {
 // How long the peer has to close its side of a tunnel that has ended.
 constexpr auto kLinger = std::chrono::seconds(2);
+// How long a server that shuts down waits for the first request of a peer that has connected: what
+// a client does next is to ask.
+constexpr auto kFirstRequest = std::chrono::seconds(1);
 }  // namespace
 
 void Tunnel::keep_reason(Error reason) {
@@ -76,7 +79,15 @@ void Tunnel::discard() {
 }
 
 void Tunnel::shut_down() {
-  if (closed_ || lingering_) return;
+  if (closed_ || lingering_ || leaving_) return;
+  if (!unasked_) return say_goaway();
+  leaving_ = true;
+  alive_.arm(context_.worker.timers(), context_.worker.now() + kFirstRequest);
+}
+
+void Tunnel::say_goaway() {
+  leaving_ = false;
+  unasked_ = false;
   session_.shut_down();
   kick();
 }

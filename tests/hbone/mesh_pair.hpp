@@ -155,6 +155,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
                                            std::move(*secured), *self);
     EXPECT_TRUE(tunnel->start().has_value());
     self->server_tunnels.push_back(std::move(tunnel));
+    if (self->leaving) self->server_tunnels.back()->shut_down();
   }
 
   h2::Stream* on_request(Tunnel& tunnel, const h2::Request& request) override {
@@ -249,6 +250,7 @@ class MeshPair : public ::testing::Test, public TunnelOwner {
   int accepted = 0;
   int newest_fd = -1;  // the server's end of the newest tunnel
   int refuse_with = 0;
+  bool leaving = false;   // the server ends every tunnel that it gets, gracefully
   bool tcp_apps = false;  // applications on TCP instead of socket pairs
 };
 

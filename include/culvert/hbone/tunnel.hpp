@@ -79,7 +79,9 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   bool closed() const { return closed_; }
   // Inside a stream's on_close: why the whole tunnel ends, or null when only the stream does.
   const Error* why_lost() const { return ending_ ? why_.get() : nullptr; }
-  // Graceful end: GOAWAY, existing streams run on, then the connection closes.
+  // Graceful end: GOAWAY, existing streams run on, then the connection closes. A peer that has
+  // connected and not asked yet most likely is about to: its server says GOAWAY behind its first
+  // request, or after a second without one.
   void shut_down();
   // Ends it all now: streams hear `code`, the peer gets GOAWAY as far as the socket takes it.
   void cut(h2::ErrorCode code, std::optional<Error> reason);
@@ -104,6 +106,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   std::size_t fill();
   void send_now(Bytes sealed);
   // tunnel_end.cpp
+  void say_goaway();
   void keep_reason(Error reason);
   void finish();
   void give_up(Error reason);
@@ -136,6 +139,8 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
   bool ping_pending_ = false;
+  bool unasked_;            // server: no request has come yet
+  bool leaving_ = false;    // shut_down() waits for the first request
   bool ending_ = false;     // streams are being told that the tunnel ends
   bool lingering_ = false;  // ended; only the peer's end is waited for
   bool closed_ = false;
