@@ -6,6 +6,7 @@ import unittest
 
 from harness import h2, runner
 from harness.mesh import CONTROL, Mesh
+from harness.process import GIVES_BACK
 
 DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 ADDRESS = b"type.googleapis.com/istio.workload.Address"
@@ -110,6 +111,7 @@ class Callers(unittest.TestCase):
     def setUp(self):
         self.mesh = Mesh(runner.OPTIONS.bin, runner.OPTIONS.logs, self._testMethodName)
         self.addCleanup(self.mesh.close)
+        self.mesh.prefix["control"] = GIVES_BACK
         self.mesh.start_control()
 
     def memory_with(self, connections, calls, token=None):

@@ -8,7 +8,7 @@ import time
 
 from harness import traffic
 from harness.netns import ip
-from harness.process import wait_for
+from harness.process import GIVES_BACK, wait_for
 from own_mesh import OwnMesh
 
 
@@ -128,6 +128,7 @@ class Hoarded(OwnMesh):
         self.hoarder = self.mesh.pod("hoarder", 1)
         for node in self.mesh.nodes:
             node.env = {"ZTUNNEL_WORKER_THREADS": "1"}
+        self.mesh.prefix["daemon"] = GIVES_BACK
 
     def stall(self, release):
         """Connections to a pod whose application reads nothing, filled until they take no more."""
