@@ -8,9 +8,9 @@
 
 #include "app/daemon.hpp"
 #include "app/privileges.hpp"
-#include "app/process.hpp"
 #include "app/version.hpp"
 #include "culvert/app/options.hpp"
+#include "culvert/base/descriptors.hpp"
 #include "culvert/base/log.hpp"
 #include "culvert/base/memory.hpp"
 #include "culvert/tls/aead.hpp"
@@ -52,7 +52,7 @@ Result<void> prepare(const app::Options& options) {
   for (const auto& line : app::describe(options)) log::info(kLog, "configuration: " + line);
   for (const auto& warning : app::warnings(options)) log::warn(kLog, warning);
   protect_memory();
-  app::raise_descriptor_limit();
+  raise_descriptor_limit();
   return app::check_privileges(options);
 }
 

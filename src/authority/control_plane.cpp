@@ -138,7 +138,9 @@ void ControlPlane::Impl::reload_tokens() {
   if (!changed)
     return log::error(kLog, "token file not taken, the earlier tokens stay valid",
                       {log::str("reason", changed.error().detail)});
-  if (*changed) log::info(kLog, "token file read");
+  if (!*changed) return;
+  log::info(kLog, "token file read");
+  xds_.reauthenticate();
 }
 
 void ControlPlane::Impl::announce() const {

@@ -14,6 +14,10 @@ void XdsService::publish() {
   for (auto* stream : streams_) stream->push();
 }
 
+void XdsService::reauthenticate() {
+  for (auto* stream : streams_) stream->authenticate();
+}
+
 void XdsService::close() {
   closed_ = true;
   for (auto* stream : streams_)

@@ -29,6 +29,9 @@ class XdsService final
 
   // Loop thread: the realm has a new snapshot; every stream gets what changed for it.
   void publish();
+  // Loop thread: the realm knows other callers now; streams of those it no longer knows end, with
+  // UNAUTHENTICATED.
+  void reauthenticate();
   // Loop thread: ends all streams, with UNAVAILABLE; later ones end at once.
   void close();
 

@@ -75,13 +75,16 @@ void XdsStream::open() {
   service_.streams_.insert(this);
   if (service_.closed_)
     return end({grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"});
+  if (authenticate()) StartRead(&in_);
+}
+
+bool XdsStream::authenticate() {
   const auto caller = service_.realm_.authenticate(authorization_of(context_));
-  if (!caller) {
-    log::warn(kLog, "stream refused",
-              {log::bare("peer", peer_), log::str("reason", caller.error().detail)});
-    return end(to_status(caller.error()));
-  }
-  StartRead(&in_);
+  if (caller) return true;
+  log::warn(kLog, "stream refused",
+            {log::bare("peer", peer_), log::str("reason", caller.error().detail)});
+  end(to_status(caller.error()));
+  return false;
 }
 
 void XdsStream::read(bool ok) {

@@ -24,6 +24,8 @@ class XdsStream final : public grpc::ServerBidiReactor<XdsService::Request, XdsS
 
   // Loop thread: writes the next response, if one is due and no write is under way.
   void push();
+  // Loop thread: whether the caller is (still) known; ends the stream if not.
+  bool authenticate();
   // Loop thread: ends the stream once the running write is done.
   void end(const grpc::Status& status);
 

@@ -2,28 +2,17 @@
 #include "culvert/host/agent.hpp"
 
 #include "cli/commands.hpp"
+#include "culvert/base/descriptors.hpp"
 #include "culvert/base/log.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <signal.h>
-#include <sys/resource.h>
 
-#include <cerrno>
 #include <iostream>
 
 namespace culvert::cli {
 namespace {
-
-// Each enrolled namespace takes two descriptors: the usual limit of 1,024 would end with some 500.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    std::cerr << "culvertctl agent: " << fail_errno("raise the limit of open files", errno).detail
-              << '\n';
-}
 
 int run(const host::AgentOptions& options) {
   // Blocked before threads exist, so that all of them leave these signals to sigwait().
@@ -32,8 +21,8 @@ int run(const host::AgentOptions& options) {
   ::sigaddset(&ending, SIGTERM);
   ::sigaddset(&ending, SIGINT);
   ::pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-  raise_descriptor_limit();
   log::start(log::Format::plain);
+  raise_descriptor_limit();  // each enrolled namespace takes two
   int exit_code = 0;
   {
     const auto agent = host::Agent::start(options);

@@ -1,6 +1,8 @@
 // `culvertctl control`: the embedded control plane as a process.
 #include "cli/commands.hpp"
 #include "culvert/authority/control_plane.hpp"
+#include "culvert/base/descriptors.hpp"
+#include "culvert/base/log.hpp"
 #include "culvert/base/memory.hpp"
 
 #include <CLI/CLI.hpp>
@@ -81,8 +83,11 @@ int run(const ControlArguments& arguments) {
     return 1;
   }
   const StopSignals signals;
+  log::start(log::Format::plain);
+  raise_descriptor_limit();  // each node takes two
   const auto plane = authority::ControlPlane::start(std::move(*options));
   if (!plane) {
+    log::stop();
     std::cerr << "culvertctl control: " << plane.error().detail << '\n';
     return 1;
   }
@@ -94,6 +99,7 @@ int run(const ControlArguments& arguments) {
     std::_Exit(0);
   }).detach();
   (*plane)->stop();
+  log::stop();
   std::_Exit(0);
 }
 

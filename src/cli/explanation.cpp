@@ -55,8 +55,11 @@ Result<state::WorkloadPtr> find_source(const state::View& view, const std::strin
 std::string choice(const state::View& view, const OutboundDecision& decision) {
   const auto* endpoints = decision.service ? view.endpoints(decision.service->key()) : nullptr;
   if (endpoints == nullptr || decision.kind == OutboundDecision::Kind::refuse) return {};
-  if (endpoints->size() < 2) return {};
-  return "one of " + std::to_string(endpoints->size()) + " endpoints, chosen anew each time\n";
+  const auto usable =
+      std::count_if(endpoints->all().begin(), endpoints->all().end(),
+                    [&](const auto& endpoint) { return endpoints->weight(endpoint) != 0; });
+  if (usable < 2) return {};
+  return "one of " + std::to_string(usable) + " endpoints, chosen anew each time\n";
 }
 
 // What the destination's policies say. They are enforced where it runs, if it is in the mesh there.

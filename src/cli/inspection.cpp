@@ -34,9 +34,11 @@ int complain(const View& view, const std::string& what) {
   return 1;
 }
 
-void show_readiness(const AdminTarget& target) {
+// Whether the daemon is ready.
+bool show_readiness(const AdminTarget& target) {
   const auto ready = ask_daemon(target, {.target = "/healthz/ready", .headers = {}}, 15021);
   std::cout << (ready ? ready->body : "readiness unknown: " + ready.error().detail + "\n");
+  return ready && ready->status == 200;
 }
 
 int run(const View& view, const AdminTarget& target, bool as_json) {
@@ -51,9 +53,9 @@ int run(const View& view, const AdminTarget& target, bool as_json) {
     std::cout << (whole ? dump : dump[view.section]).dump(2) << '\n';
     return 0;
   }
-  if (view.section == nullptr) show_readiness(target);
+  const bool well = view.section != nullptr || show_readiness(target);
   std::cout << view.show(dump);
-  return 0;
+  return well ? 0 : 1;
 }
 
 }  // namespace

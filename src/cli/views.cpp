@@ -50,10 +50,8 @@ std::vector<Json> elements(const Json& dump, const char* key) {
 }
 
 std::string identity(const Json& workload) {
-  const auto domain = text(workload, "trustDomain");
-  const auto account = text(workload, "serviceAccount");
-  return "spiffe://" + (domain.empty() ? "cluster.local" : domain) + "/ns/" +
-         text(workload, "namespace") + "/sa/" + (account.empty() ? "default" : account);
+  return "spiffe://" + text(workload, "trustDomain") + "/ns/" + text(workload, "namespace") +
+         "/sa/" + text(workload, "serviceAccount");
 }
 
 std::string endpoints(const Json& service, const std::set<std::string>& healthy) {

@@ -54,6 +54,7 @@ class ZdsServer::Impl {
   // The sessions' threads.
   void on_hello(ZdsSession& session);
   void on_end(ZdsSession& session);
+  void tell_again(ZdsSession& session);
   void on_answer(const std::string& uid, std::uint64_t version, std::uint64_t session,
                  const Result<void>& answer);
   // With mutex_ held. False when there is no daemon.

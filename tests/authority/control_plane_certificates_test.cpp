@@ -16,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST_F(ControlPlaneTest, IssuesACertificateThatTheRootVerifies) {
   start();
@@ -104,6 +105,23 @@ TEST_F(ControlPlaneTest, TakesNewTokensWithoutARestart) {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline);
   EXPECT_EQ(create("all-powers", request, kCart, &response).error_code(),
             grpc::StatusCode::UNAUTHENTICATED);
+}
+
+// Whoever lost the token must not go on hearing of the mesh; the others hear nothing of it.
+TEST_F(ControlPlaneTest, AStreamEndsWithItsToken) {
+  temp_.write_secret("tokens", "all-powers\nstays\n");
+  start();
+  Stream revoked(channel_, "all-powers");
+  revoked.subscribe(kAddressType);
+  revoked.answer(revoked.read());
+  Stream kept(channel_, "stays");
+  kept.subscribe(kAddressType);
+  kept.answer(kept.read());
+  temp_.rename(temp_.write_secret("fresh", "stays\n"), "tokens");
+  temp_.replace("mesh.yaml", mesh(two_workloads() + workload("new", "198.18.0.8", "node-b")));
+  EXPECT_THAT(names(kept.read()), ElementsAre("c1//Pod/shop/new"));
+  EXPECT_THAT(names(revoked.read()), IsEmpty());
+  EXPECT_EQ(revoked.end().error_code(), grpc::StatusCode::UNAUTHENTICATED);
 }
 
 TEST_F(ControlPlaneTest, TakesNoTokensThatOthersMayRead) {

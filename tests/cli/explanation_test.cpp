@@ -82,6 +82,15 @@ TEST(Explanation, ChoosesAmongTheEndpointsOfAService) {
   EXPECT_THAT(answer("shop/client", "10.9.0.1:81"), HasSubstr("refused: no healthy upstream"));
 }
 
+TEST(Explanation, CountsTheEndpointsThatCanBeChosen) {
+  auto one_is_ill = dump();
+  one_is_ill["workloads"][1]["status"] = "Unhealthy";
+  one_is_ill["services"][0]["endpoints"]["c//Pod/shop/server"]["status"] = "Unhealthy";
+  const auto text = explain(one_is_ill, "shop/client", *SocketAddress::parse("10.9.0.1:80"));
+  ASSERT_TRUE(text.has_value()) << text.error().detail;
+  EXPECT_THAT(*text, AllOf(HasSubstr("HBONE to 10.1.0.7:15008"), Not(HasSubstr("one of"))));
+}
+
 TEST(Explanation, TellsPlainDestinationsFromUnknownOnes) {
   EXPECT_THAT(answer("shop/client", "10.1.0.8:80"),
               AllOf(HasSubstr("outbound: plain TCP to 10.1.0.8:80"),

@@ -40,7 +40,7 @@ TEST(Views, Workloads) {
   const auto text = view_workloads(dump());
   EXPECT_THAT(text, HasSubstr("10.1.0.5,2001:2::5"));
   EXPECT_THAT(text, HasSubstr("spiffe://td/ns/shop/sa/cart"));
-  EXPECT_THAT(text, HasSubstr("spiffe://cluster.local/ns/shop/sa/default"));
+  EXPECT_THAT(text, HasSubstr("spiffe:///ns/shop/sa/"));
 }
 
 TEST(Views, ServicesCountHealthyEndpoints) {

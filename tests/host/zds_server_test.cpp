@@ -205,6 +205,23 @@ TEST_F(ZdsServerTest, FallsBackToTheOlderWhenTheNewestGoes) {
   EXPECT_TRUE(added.get());
 }
 
+TEST_F(ZdsServerTest, TellsTheOlderWhatOnlyTheNewestKnew) {
+  start();
+  FakeDaemon older(options_.path);
+  EXPECT_EQ(older.serve(), "snapshot");
+  {
+    FakeDaemon newer(options_.path);
+    EXPECT_EQ(newer.serve(), "snapshot");
+    EXPECT_TRUE(server_->wait_for_daemon(5s));
+    auto added = add("a");
+    EXPECT_EQ(newer.serve(), "add a");
+    EXPECT_TRUE(added.get());
+  }
+  EXPECT_EQ(older.serve(), "add a");
+  while (!server_->pods().at(0).up) std::this_thread::yield();
+  EXPECT_TRUE(server_->wait_for_daemon(5s));
+}
+
 TEST_F(ZdsServerTest, EndsASessionWithoutHello) {
   options_.hello_timeout = 10ms;
   start();

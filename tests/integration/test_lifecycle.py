@@ -35,6 +35,9 @@ class Restarts(OwnMesh):
         self.node_b.agent.stop()
         wait_for(lambda: self.node_b.readiness()[0] == 500, "readiness to be lost", 10)
         self.assertIn("workload proxy manager", self.node_b.readiness()[1])
+        run = self.node_b.ns.run(self.mesh.ctl, "status")
+        self.assertEqual(run.returncode, 1, "a script has to see it, too")
+        self.assertIn("workload proxy manager", run.stdout)
 
     def test_daemon_killed_and_started(self):
         for node in self.mesh.nodes:

@@ -30,6 +30,15 @@ def limited_to(names):
 
 
 class Units(unittest.TestCase):
+    def test_units_are_tried_again_for_ever(self):
+        """An address that comes late, or a daemon that somebody made quit, needs no operator."""
+        for unit in PROGRAMS.values():
+            parser = configparser.RawConfigParser(strict=False, interpolation=None)
+            parser.read(UNITS / f"{unit}.service", encoding="utf-8")
+            self.assertEqual(parser["Unit"]["StartLimitIntervalSec"], "0", unit)
+            self.assertEqual(parser["Service"]["Restart"], "always", unit)
+            self.assertEqual(parser["Service"]["RestartSec"], "2", unit)
+
     def test_units_grant_enough(self):
         mesh = Mesh(runner.OPTIONS.bin, runner.OPTIONS.logs, "units")
         self.addCleanup(mesh.close)

@@ -3,6 +3,7 @@
 #include "app/options/settings.hpp"
 #include "culvert/app/options.hpp"
 
+#include <filesystem>
 #include <utility>
 
 namespace culvert::app {
@@ -74,6 +75,10 @@ Result<ProxyConfig> read_proxy_config(const Environment& environment) {
   return merged;
 }
 
+bool looks_like_a_path(const std::optional<std::string>& token) {
+  return token && (token->starts_with('/') || token->starts_with('.'));
+}
+
 }  // namespace
 
 Result<Options> parse_options(const Environment& environment,
@@ -103,6 +108,9 @@ std::vector<std::string> warnings(const Options& options) {
     lines.emplace_back(
         "XDS_ADDRESS is empty and no local document is given: no workload and no policy is known, "
         "so all traffic passes as it is");
+  if (looks_like_a_path(options.auth_token) && !std::filesystem::exists(*options.auth_token))
+    lines.emplace_back(
+        "AUTH_TOKEN looks like a path, but there is no such file: it is sent as the token itself");
   if (options.sockets.user_timeout && !options.sockets.keepalive)
     lines.emplace_back("USER_TIMEOUT_ENABLED has no effect with KEEPALIVE_ENABLED=false");
   return lines;

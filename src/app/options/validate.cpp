@@ -37,6 +37,25 @@ bool is_dns_address(std::string_view text) {
   return SocketAddress::parse(text).has_value();
 }
 
+bool is_loopback(std::string_view host) {
+  if (host == "localhost") return true;
+  const auto ip = IpAddress::parse(host);
+  return ip && ip->is_loopback();
+}
+
+// Policies, certificates and the token are never entrusted to a wire as they are.
+Result<void> check_protected(std::string_view name, const std::string& address) {
+  constexpr std::string_view kPlain = "http://";
+  if (!address.starts_with(kPlain)) return {};
+  const auto rest = std::string_view(address).substr(kPlain.size());
+  const auto host = rest.starts_with('[') ? rest.substr(1, rest.find(']') - 1)
+                                          : rest.substr(0, rest.find_first_of(":/"));
+  if (is_loopback(host)) return {};
+  return fail(Errc::invalid, std::string(name) + "=" + address +
+                                 ": must be https://, since whoever is in between could read the "
+                                 "token and forge what is answered; http:// is for loopback only");
+}
+
 }  // namespace
 
 std::span<const Refusal> refusals() { return kRefusals; }
@@ -50,6 +69,10 @@ Result<void> validate(const Options& options) {
     return fail(Errc::invalid, "LOCAL_XDS and LOCAL_XDS_PATH are both set: only one may be");
   if (options.ca_address.empty())
     return fail(Errc::invalid, "CA_ADDRESS is empty: must be the address of a CA, host:port");
+  for (const auto& [name, address] : {std::pair("XDS_ADDRESS", options.xds_address),
+                                      std::pair("CA_ADDRESS", options.ca_address)}) {
+    if (const auto safe = check_protected(name, address); !safe) return safe.error();
+  }
   if (options.secret_ttl < std::chrono::seconds(1))
     return fail(Errc::invalid, "SECRET_TTL: must be at least 1s");
   if (!is_dns_address(options.dns_proxy_address))

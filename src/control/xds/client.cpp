@@ -112,6 +112,11 @@ class XdsClient::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void report(const XdsResponse& response) {
+    if (response.foreign) {
+      log::warn(target, "the server sends a type that nobody subscribed to: ignored",
+                {log::str("type", response.type_url)});
+      return;
+    }
     log::info(target, "received",
               {log::bare("type", response.type_url),
                log::num("resources", static_cast<std::int64_t>(response.accepted.size())),

@@ -72,7 +72,7 @@ XdsResponse decode_response(discovery::DeltaDiscoveryResponse& in) {
   out.type_url = std::move(*in.mutable_type_url());
   out.nonce = std::move(*in.mutable_nonce());
   if (out.type_url != kAddressType && out.type_url != kAuthorizationType) {
-    out.rejected.push_back(out.type_url + ": not subscribed to this type");
+    out.foreign = true;
     return out;
   }
   out.accepted.reserve(static_cast<std::size_t>(in.resources_size()));

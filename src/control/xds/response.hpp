@@ -35,10 +35,11 @@ struct XdsResponse {
   // depends on what is held (XdsSubscriptions::complete).
   std::vector<state::Policy> stand_ins;
   std::uint64_t payload_bytes = 0;  // of all resources
+  bool foreign = false;             // of a type that was not asked for: acknowledged, nothing more
 };
 
-// Takes a response apart; bad resources only cost themselves. A type that was not asked for yields
-// one rejection and nothing else. Pure; any thread. Frees the resources of `in` as it goes.
+// Takes a response apart; bad resources only cost themselves. Of a type that was not asked for
+// only type and nonce are kept. Pure; any thread. Frees the resources of `in` as it goes.
 XdsResponse decode_response(envoy::service::discovery::v3::DeltaDiscoveryResponse& in);
 
 }  // namespace culvert::control

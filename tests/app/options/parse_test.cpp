@@ -116,7 +116,7 @@ TEST(ParseOptions, EverythingCanBeSet) {
       {"CONNECTION_TERMINATION_DEADLINE", "750ms"},
       {"TERMINATION_GRACE_PERIOD_SECONDS", "30"},
       {"XDS_ADDRESS", ""},
-      {"CA_ADDRESS", "http://198.18.0.2:1"},
+      {"CA_ADDRESS", "http://[::1]:1"},
       {"CRL_PATH", ""},
   });
   ASSERT_TRUE(options.has_value()) << options.error().detail;
@@ -146,7 +146,7 @@ TEST(ParseOptions, EverythingCanBeSet) {
   EXPECT_EQ(options->records, RecordsChoice::openssl);
   EXPECT_EQ(options->termination_deadline, 750ms);
   EXPECT_EQ(options->xds_address, "");
-  EXPECT_EQ(options->ca_address, "http://198.18.0.2:1");
+  EXPECT_EQ(options->ca_address, "http://[::1]:1");
 }
 
 struct Bad {
@@ -192,6 +192,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"TERMINATION_GRACE_PERIOD_SECONDS", "30s", "must be a number"},
                     Bad{"CONNECTION_TERMINATION_DEADLINE", "soon", "must be a duration"},
                     Bad{"CA_ADDRESS", "", "must be the address of a CA"},
+                    Bad{"CA_ADDRESS", "http://198.18.0.2:15012", "must be https://"},
+                    Bad{"XDS_ADDRESS", "http://istiod.istio-system.svc:15010", "must be https://"},
+                    Bad{"XDS_ADDRESS", "http://[2001:2::1]", "must be https://"},
+                    Bad{"XDS_ADDRESS", "http://localhost.example/", "must be https://"},
                     Bad{"ISTIO_META_DNS_PROXY_ADDR", "localhost", "localhost:<port>"},
                     Bad{"ENABLE_PROXY", "false", "not supported", Errc::unsupported},
                     Bad{"XDS_ON_DEMAND", "true", "not supported", Errc::unsupported},
@@ -225,6 +229,14 @@ TEST(ParseOptions, DnsCaptureIsOnUnlessSaidOtherwise) {
   EXPECT_FALSE(test::parse({{"ISTIO_META_DNS_CAPTURE", "yes"}})->dns_capture);
   EXPECT_EQ(warnings(*test::parse({})).size(), 1U);
   EXPECT_TRUE(warnings(*test::parse({{"ISTIO_META_DNS_CAPTURE", "false"}})).empty());
+}
+
+TEST(ParseOptions, ATokenFileThatIsNotThereIsAWarning) {
+  const auto options =
+      test::parse({{"AUTH_TOKEN", "/nowhere/token"}, {"ISTIO_META_DNS_CAPTURE", "false"}});
+  ASSERT_EQ(warnings(*options).size(), 1U);
+  EXPECT_NE(warnings(*options)[0].find("AUTH_TOKEN"), std::string::npos);
+  EXPECT_EQ(warnings(*options)[0].find("nowhere"), std::string::npos) << "it may be the token";
 }
 
 TEST(ParseOptions, NoMeshAtAllIsAWarning) {

@@ -82,7 +82,7 @@ TEST(XdsSubscriptions, ABadResourceOnlyCostsItself) {
   EXPECT_FALSE(subscriptions.ready()) << "of the addresses, some are missing";
 }
 
-TEST(XdsSubscriptions, AnUnknownTypeIsRefusedAndChangesNothing) {
+TEST(XdsSubscriptions, AnUnknownTypeIsAcknowledgedAndChangesNothing) {
   auto subscriptions = make_subscriptions();
   auto response = response_of("type.googleapis.com/other", "n1");
   response.add_removed_resources("a");
@@ -90,7 +90,8 @@ TEST(XdsSubscriptions, AnUnknownTypeIsRefusedAndChangesNothing) {
   EXPECT_TRUE(decoded.update.empty());
   const auto answer = subscriptions.answer(decoded);
   EXPECT_EQ(answer.type_url(), "type.googleapis.com/other");
-  EXPECT_TRUE(answer.has_error_detail());
+  EXPECT_EQ(answer.response_nonce(), "n1");
+  EXPECT_FALSE(answer.has_error_detail());
 }
 
 TEST(XdsSubscriptions, ANackStaysSmall) {

@@ -1,4 +1,4 @@
-#include "app/process.hpp"
+#include "culvert/base/descriptors.hpp"
 
 #include <sys/resource.h>
 
@@ -7,10 +7,10 @@
 #include "culvert/base/log.hpp"
 #include "culvert/base/result.hpp"
 
-namespace culvert::app {
+namespace culvert {
 
 namespace {
-const log::Target kLog("app");
+const log::Target kLog("descriptors");
 }
 
 void raise_descriptor_limit() {
@@ -29,4 +29,4 @@ void raise_descriptor_limit() {
              log::num("to", static_cast<std::int64_t>(limit.rlim_max))});
 }
 
-}  // namespace culvert::app
+}  // namespace culvert
