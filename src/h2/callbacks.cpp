@@ -217,7 +217,7 @@ int Session::Impl::on_data(StreamId id, Bytes bytes) {
   limits_.on_data_received();
   auto* const stream = attached(id);
   if (stream != nullptr && !StreamList::has(*stream, StreamList::kReset)) stream->on_data(bytes);
-  return 0;
+  return ++data_ == kDataPerReceive ? NGHTTP2_ERR_PAUSE : 0;
 }
 
 void Session::Impl::on_stream_close(StreamId id, std::uint32_t code) {

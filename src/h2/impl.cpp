@@ -117,11 +117,15 @@ void Session::Impl::submit_preface() {
       static_cast<std::int32_t>(settings_.connection_window)));
 }
 
-Result<void> Session::Impl::receive(Bytes plaintext, TimePoint now) {
+Result<Bytes> Session::Impl::receive(Bytes plaintext, TimePoint now) {
   if (failure_) return *failure_;
-  if (closed_ || plaintext.empty()) return {};
+  if (closed_ || plaintext.empty()) return Bytes{};
   now_ = now;
-  const auto taken = nghttp2_session_mem_recv(session_.get(), plaintext.data(), plaintext.size());
+  data_ = 0;
+  auto taken = nghttp2_session_mem_recv(session_.get(), plaintext.data(), plaintext.size());
+  // It paused behind the very last byte: the end of that frame is still to be seen.
+  if (data_ == kDataPerReceive && taken == static_cast<ssize_t>(plaintext.size()))
+    taken += std::min<ssize_t>(nghttp2_session_mem_recv(session_.get(), plaintext.data(), 0), 0);
   if (taken < 0 && !failure_) {
     const auto flooded = taken == NGHTTP2_ERR_FLOODED;
     fail_session(flooded ? ErrorCode::enhance_your_calm : ErrorCode::protocol_error,
@@ -129,7 +133,7 @@ Result<void> Session::Impl::receive(Bytes plaintext, TimePoint now) {
   }
   if (failure_) return *failure_;
   credit_connection();
-  return {};
+  return plaintext.subspan(static_cast<std::size_t>(taken));
 }
 
 // All that arrived counts, whatever became of it: padding, and data of streams that are gone.

@@ -40,7 +40,7 @@ class Session::Impl {
   ~Impl();
 
   // See Session for these.
-  Result<void> receive(Bytes plaintext, TimePoint now);
+  Result<Bytes> receive(Bytes plaintext, TimePoint now);
   Bytes next();
   bool wants_write() const;
   bool wants_read() const;
@@ -124,6 +124,7 @@ class Session::Impl {
   ErrorCode failure_code_ = ErrorCode::no_error;
   ErrorCode own_goaway_code_ = ErrorCode::no_error;
 
+  std::uint32_t data_ = 0;        // pieces of DATA in this receive()
   std::uint32_t incoming_ = 0;    // streams opened by the peer and not gone
   StreamId request_ = 0;          // while on_request runs: its stream
   std::uint32_t cancelled_ = 0;   // attached streams with kCancelled

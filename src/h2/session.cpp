@@ -9,7 +9,7 @@ Session::Session(Role role, const Settings& settings, SessionEvents& events, Fra
     : impl_(std::make_unique<Impl>(role, settings, events, buffer)) {}
 Session::~Session() = default;
 
-Result<void> Session::receive(Bytes plaintext, TimePoint now) {
+Result<Bytes> Session::receive(Bytes plaintext, TimePoint now) {
   return impl_->receive(plaintext, now);
 }
 Bytes Session::next() { return impl_->next(); }

@@ -44,7 +44,7 @@ void Tunnel::on_ready(std::uint32_t events) {
     discard();
     return;
   }
-  if (readable_) receive();
+  if (readable_ || behind_) receive();
   kick();
 }
 
@@ -54,51 +54,75 @@ void Tunnel::on_turn_end() {
     discard();
     return;
   }
-  if (readable_) receive();
+  if (readable_ || behind_) receive();
   if (closed_ || lingering_) return;
   if (flush() && session_.finished()) finish();
 }
 
 void Tunnel::receive() {
-  for (int i = 0; i < kReadsPerTurn && readable_; ++i) {
+  share_until_ = {};
+  const bool again = behind_ && behind_since_ == context_.worker.now();  // in the same turn
+  for (int i = 0; i < kReadsPerTurn && !again && (readable_ || behind_); ++i) {
     if (!receive_some()) return;
+    if (unread_.empty()) continue;
+    behind_since_ = context_.worker.now();
+    break;
   }
-  if (readable_) kick();
+  if (readable_ || behind_) kick();
 }
 
 // One buffer's worth. False when the tunnel has ended.
 bool Tunnel::receive_some() {
+  const auto waiting = std::exchange(unread_, {});
+  if (auto done = digest(waiting); !done) {
+    give_up(done.error());
+    return false;
+  }
+  if (!unread_.empty()) return true;
   const MutableBytes input = context_.worker.scratch().input();
   std::size_t held = partial_.size();
   if (held != 0) std::memcpy(input.data(), partial_.data(), held);
-  const MutableBytes room = input.subspan(held);
-  const auto n = ::recv(fd_.get(), room.data(), room.size(), 0);
-  if (n < 0 && errno != EAGAIN && errno != EINTR) {
-    give_up(fail_errno("read from the peer", errno));
-    return false;
+  if (!behind_) {
+    const auto more = read_more(input.subspan(held));
+    if (!more) {
+      give_up(more.error());
+      return false;
+    }
+    held += *more;
   }
-  if (n < 0) readable_ = errno == EINTR;
-  if (n == 0) peer_ended_ = true;
-  if (n > 0) {
-    held += static_cast<std::size_t>(n);
-    heard_at_ = context_.worker.now();
-  }
-  // Less than asked for means drained: the next bytes come with a new edge.
-  if (n > 0 && static_cast<std::size_t>(n) < room.size()) readable_ = hung_up_;
   auto used = open_records(input.first(held));
   if (!used) {
     give_up(used.error());
     return false;
   }
+  behind_ = !unread_.empty();
   partial_.assign(input.begin() + static_cast<std::ptrdiff_t>(*used),
                   input.begin() + static_cast<std::ptrdiff_t>(held));
   if (partial_.empty()) release(partial_);
-  if (peer_ended_) {
+  if (peer_ended_ && !behind_) {
     flush();  // answers to what came last, as far as the peer still takes them
     lost(how_the_peer_ended());
     return false;
   }
   return true;
+}
+
+// One read. 0 with readable_ unchanged is the peer's end.
+Result<std::size_t> Tunnel::read_more(MutableBytes room) {
+  const auto n = ::recv(fd_.get(), room.data(), room.size(), 0);
+  if (n < 0) {
+    if (errno != EAGAIN && errno != EINTR) return fail_errno("read from the peer", errno);
+    readable_ = errno == EINTR;
+    return 0U;
+  }
+  if (n == 0) {
+    peer_ended_ = true;
+    return 0U;
+  }
+  heard_at_ = context_.worker.now();
+  // Less than asked for means drained: the next bytes come with a new edge.
+  if (static_cast<std::size_t>(n) < room.size()) readable_ = hung_up_;
+  return static_cast<std::size_t>(n);
 }
 
 Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
@@ -111,12 +135,29 @@ Result<std::size_t> Tunnel::open_records(MutableBytes ciphertext) {
     if (opened->produced != 0) {
       const Bytes frames = plaintext.first(opened->produced);
       edge_.feed(frames);
-      if (auto done = session_.receive(frames, heard_at_); !done) return done.error();
+      if (auto done = digest(frames); !done) return done.error();
     }
     if (opened->consumed == 0) break;
     used += opened->consumed;
+    if (!unread_.empty()) break;
   }
   return used;
+}
+
+// What is left of `frames` when this turn's share is used up waits in unread_.
+Result<void> Tunnel::digest(Bytes frames) {
+  while (!frames.empty()) {
+    auto rest = session_.receive(frames, heard_at_);
+    if (!rest) return rest.error();
+    frames = *rest;
+    if (frames.empty()) break;
+    const TimePoint now = Clock::now();
+    if (share_until_ == TimePoint{}) share_until_ = now + kShareOfTurn;
+    if (now < share_until_) continue;
+    unread_.assign(frames.begin(), frames.end());
+    break;
+  }
+  return {};
 }
 
 Error Tunnel::how_the_peer_ended() const {

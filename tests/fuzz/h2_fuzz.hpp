@@ -92,8 +92,8 @@ class Owner final : public SessionEvents {
     const std::size_t step = input[0] == 0 ? input.size() : input[0];
     follow(input.subspan(1), step);
     for (std::size_t at = 1; at < input.size(); at += step) {
-      const auto result =
-          session_.receive(input.subspan(at, std::min(step, input.size() - at)), {});
+      auto result = session_.receive(input.subspan(at, std::min(step, input.size() - at)), {});
+      while (result && !result->empty()) result = session_.receive(*result, {});
       for (std::size_t i = 0; i < 1000 && !session_.next().empty(); ++i) {
       }
       if (result.has_error() || session_.finished()) break;

@@ -111,10 +111,15 @@ struct Peer final : SessionEvents {
   void on_settings() override { ++settings; }
 
   void take(Bytes bytes) {
-    const auto result = session.receive(bytes, now);
-    if (result) return;
-    failed = true;
-    error = result.error().detail;
+    while (!bytes.empty()) {
+      const auto rest = session.receive(bytes, now);
+      if (!rest) {
+        failed = true;
+        error = rest.error().detail;
+        return;
+      }
+      bytes = *rest;
+    }
   }
   void forget_closed() {
     std::erase_if(streams, [](const auto& one) { return one->closes > 0; });

@@ -54,11 +54,14 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Takes all of `plaintext`, which arrived at `now`, calling events. Errc::h2: a connection error;
-  // a GOAWAY that tells the peer is in next(), after which close() or destroy the session. Some
-  // errors are known only once their GOAWAY has gone through next(): finished() is true then,
-  // failure() says why, and receive() fails from there on. Not from inside events.
-  [[nodiscard]] Result<void> receive(Bytes plaintext, TimePoint now);
+  // Takes `plaintext`, which arrived at `now`, calling events; returns what is left of it. That is
+  // nothing, unless it held more than kDataPerReceive DATA frames: however small they are, each is
+  // work, and the caller may have others to serve before it calls again with the rest. Errc::h2: a
+  // connection error; a GOAWAY that tells the peer is in next(), after which close() or destroy the
+  // session. Some errors are known only once their GOAWAY has gone through next(): finished() is
+  // true then, failure() says why, and receive() fails from there on. Not from inside events.
+  [[nodiscard]] Result<Bytes> receive(Bytes plaintext, TimePoint now);
+  static constexpr std::uint32_t kDataPerReceive = 64;
 
   // The next bytes to send: one frame or several small ones; empty when there is nothing now. Valid
   // until the next call of next() on any session with the same FrameBuffer. Calls produce() and

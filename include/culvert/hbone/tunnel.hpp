@@ -97,7 +97,9 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
 
   void receive();
   bool receive_some();
+  Result<std::size_t> read_more(MutableBytes room);
   Result<std::size_t> open_records(MutableBytes ciphertext);
+  Result<void> digest(Bytes frames);
   Error how_the_peer_ended() const;
   void check_alive();
   // tunnel_output.cpp
@@ -117,8 +119,10 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   void end_streams(h2::ErrorCode code);
   void close(h2::ErrorCode code);
 
-  // Fair to the worker's other connections: at most so many reads of a full buffer a turn.
+  // Fair to the worker's other connections: at most so many reads of a full buffer a turn, and not
+  // much longer than this where they hold a great many tiny frames.
   static constexpr int kReadsPerTurn = 4;
+  static constexpr auto kShareOfTurn = std::chrono::milliseconds(1);
 
   Context& context_;
   TunnelOwner& owner_;
@@ -127,15 +131,19 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   const tls::PeerInfo peer_;
   h2::Session session_;
   h2::FrameEdge edge_;                 // of what the session has received
-  std::vector<std::uint8_t> partial_;  // the start of a record
+  std::vector<std::uint8_t> partial_;  // the start of a record; whole ones, too, while behind_
+  std::vector<std::uint8_t> unread_;   // frames that have to wait for the next turn
   std::vector<std::uint8_t> unsent_;   // sealed, not yet taken by the socket
   std::size_t unsent_from_ = 0;
   net::Timer alive_;
   TimePoint ping_sent_{};
+  TimePoint behind_since_{};    // the turn whose share was used up last
+  TimePoint share_until_{};     // of this turn; unset until it matters
   TimePoint heard_at_{};        // when bytes arrived last
   std::unique_ptr<Error> why_;  // the first thing that went wrong
   std::uint32_t stream_limit_ = UINT32_MAX;
   bool readable_ = false;
+  bool behind_ = false;      // frames or whole records wait for the next turn
   bool hung_up_ = false;     // FIN or an error is behind the bytes that wait
   bool peer_ended_ = false;  // EOF or close_notify: nothing more will arrive
   bool ping_pending_ = false;
