@@ -88,7 +88,10 @@ void Relay::on_close(h2::ErrorCode code) {
                         : fail(Errc::reset, "the peer closed the stream before answering"));
   }
   const bool had_ended = std::exchange(peer_ended_, true);
-  if (!started_) return;                        // whoever is opening the connection notices
+  if (!started_) {
+    owner_.on_stream_gone();
+    return;
+  }
   if (!had_ended && !kept_) end_app_writing();  // else once what came is delivered
   ignore_app();
   maybe_finish();

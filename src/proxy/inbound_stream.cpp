@@ -115,16 +115,18 @@ net::Async<void> InboundStream::run(PodProxy::Attempt, SocketAddress application
     fail(reason != nullptr ? *reason : server.error());
     co_return;
   }
-  if (relay_.stream_closed()) {
-    const Error* cut = relay_.failure();
-    fail(cut != nullptr
-             ? Error(*cut)
-             : culvert::fail(Errc::reset, "the peer gave up before the application was reached"));
-    co_return;
-  }
   accept(workload);
   opening_.reset();
   relay_.start(std::move(*server));
+}
+
+// Else a peer that asks and resets could have us dial without a bound.
+void InboundStream::on_stream_gone() {
+  const Error* lost = relay_.failure();
+  opening_->cancel(lost != nullptr ? Error(*lost)
+                                   : culvert::fail(Errc::reset,
+                                                   "the peer gave up before the application was "
+                                                   "reached"));
 }
 
 void InboundStream::accept(const state::WorkloadPtr& workload) {

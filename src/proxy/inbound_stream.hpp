@@ -26,6 +26,7 @@ class InboundStream final : public Connection, private hbone::Relay::Owner {
   void accept(const state::WorkloadPtr& workload);
   void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) override;
   const void* pod() const override { return &pod_; }
+  void on_stream_gone() override;
   void on_relay_end(const Error* error) override;
 
   PodProxy& pod_;

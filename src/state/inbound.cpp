@@ -73,8 +73,6 @@ class Delivery {
     if (!refusal && settings_.internal_ports.contains(target_.next_hop.port))
       refusal = illegal(target_.next_hop.port);
     if (refusal) return *std::move(refusal);
-    if (target_.service == nullptr)
-      target_.service = guess_service(view_, local_, {}, target_.next_hop.port);
     return std::move(target_);
   }
 

@@ -148,7 +148,7 @@ class NodeTest : public ::testing::Test {
       side->answer = tunnel.error();
       co_return;
     }
-    auto sent = side->relay.request(**tunnel, authority, {});
+    auto sent = side->relay.request(**tunnel, authority, self->request_headers_);
     EXPECT_TRUE(sent.has_value());
     auto answer = co_await side->relay.response(self->worker_.now() + 5s);
     side->answer = answer;
@@ -188,6 +188,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<NodeProxy> node_;
   hbone::Context context_{worker_, hbone::TunnelSettings{}, source_};
   hbone::Pool pool_{context_, hbone::DialSettings{}};
+  std::vector<h2::Header> request_headers_;  // what the client sends beside the authority
   std::vector<std::unique_ptr<Side>> sides_;
 };
 

@@ -58,6 +58,25 @@ TEST_F(NodeTest, WithdrawingEndsAConnectThatNobodyAnswers) {
   run_until([&] { return side.answer.has_value() && side.ended; });
 }
 
+// Else a peer that asks and resets has as many dials as it likes under way, whatever the limit of
+// its streams.
+TEST_F(NodeTest, AResetEndsTheConnectThatItAskedFor) {
+  const DeafApplication deaf(*IpAddress::parse(kServerIp));
+  ASSERT_TRUE(start_pod().has_value());
+  sides_.push_back(std::make_unique<Side>(worker_));
+  Side& side = *sides_.back();
+  net::spawn(worker_, connect(this, &side, deaf.address().to_string()));
+  const auto has = [this](std::string_view family) {
+    return catalog_.render().find(family) != std::string::npos;
+  };
+  run_until([&] { return has("istio_tcp_connections_opened_total{"); });
+  const auto begin = Clock::now();
+  ASSERT_TRUE(side.relay.abandon());
+  run_until([&] { return has("istio_tcp_connections_closed_total{"); });
+  EXPECT_LT(Clock::now() - begin, 5s) << "the connect has ten";
+  run_until([&] { return side.ended; });
+}
+
 TEST_F(NodeTest, WhoWaitsForAPodThatStopsIsNotServed) {
   settings_.workload_timeout = 5s;
   settings_.inbound.internal_ports.ports.clear();  // the test comes without redirection

@@ -30,6 +30,27 @@ TEST_F(NodeTest, DeliversToTheApplicationAndCounts) {
             std::string::npos);
 }
 
+// Two services with the same target port on one pod, as canaries have them.
+TEST_F(NodeTest, BooksAConnectionOnTheServiceThatTheClientMeant) {
+  state::Update update;
+  auto cart = workload("cart", kServerIp);
+  for (const auto* const host : {"stable.local", "canary.local"}) {
+    state::Service service;
+    service.name = service.hostname = Name(host);
+    service.namespace_ = Name("shop");
+    service.ports = {{80, app_port_}};
+    cart.services.push_back({service.key(), {{80, app_port_}}});
+    update.services.push_back(std::move(service));
+  }
+  update.workloads.push_back(std::move(cart));
+  store_.apply(std::move(update));
+  ASSERT_TRUE(start_pod().has_value());
+  request_headers_ = {{"forwarded", "for=\"127.0.0.1:1\";host=canary.local"}};
+  ASSERT_EQ(connect(target()), 200);
+  EXPECT_NE(catalog_.render().find("destination_service=\"canary.local\""), std::string::npos)
+      << catalog_.render();
+}
+
 TEST_F(NodeTest, AnswersWithTheDocumentedStatus) {
   ASSERT_TRUE(start_pod().has_value());
   EXPECT_EQ(connect("127.0.0.99:80"), 400);  // not this pod

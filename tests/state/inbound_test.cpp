@@ -63,9 +63,7 @@ TEST_F(Inbound, OwnAddress) {
   EXPECT_EQ(t.next_hop, at("10.0.0.2:8080"));
   EXPECT_EQ(t.dial(), at("10.0.0.2:8080"));
   EXPECT_FALSE(t.proxy_destination);
-  ASSERT_NE(t.service, nullptr);
-  EXPECT_EQ(t.service->hostname, "cart.local");
-  EXPECT_EQ(delivered("10.0.0.2:9999").service, nullptr);
+  EXPECT_EQ(t.service, nullptr) << "that is for guess_service(), which knows more";
 }
 
 TEST_F(Inbound, RefusesBadAndForeignAuthorities) {

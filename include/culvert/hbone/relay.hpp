@@ -37,6 +37,9 @@ class Relay final : public h2::Stream, public net::Watch {
     virtual void on_bytes(std::uint64_t to_tunnel, std::uint64_t to_app) = 0;
     // Whose connection it is: as net::Backlog::Holder::pod().
     virtual const void* pod() const = 0;
+    // Server: the stream has ended before start(): nobody waits for what is being opened. Nothing
+    // may be ended inside; refuse() returns false from here on.
+    virtual void on_stream_gone() {}
     // The stream and the socket are gone. `error` is null when both sides ended in order or one of
     // them simply went away (reset, closed); resets are normal traffic. Called once for every relay
     // that was attached, never from inside attach or start. The owner may destroy the relay inside.

@@ -45,7 +45,8 @@ struct InboundTarget {
   std::optional<SocketAddress> loopback;
   // Set when a PROXY v2 header goes first: the destination to put in it.
   std::optional<SocketAddress> proxy_destination;
-  // The service that was meant, for labels; null when it cannot be told.
+  // The service that was meant, for labels, where the authority names it; else null, and
+  // guess_service() may tell.
   ServicePtr service;
 
   // Where to dial.
