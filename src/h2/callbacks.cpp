@@ -141,7 +141,7 @@ int Session::Impl::on_frame(const nghttp2_frame& frame) {
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0)
         settings_acknowledged_ = true;
       else
-        events_.on_settings();
+        on_settings();
       return 0;
     case NGHTTP2_PING:
       return (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 ? on_ping_ack(frame.ping) : 0;
@@ -218,6 +218,12 @@ int Session::Impl::on_data(StreamId id, Bytes bytes) {
   auto* const stream = attached(id);
   if (stream != nullptr && !StreamList::has(*stream, StreamList::kReset)) stream->on_data(bytes);
   return ++data_ == kDataPerReceive ? NGHTTP2_ERR_PAUSE : 0;
+}
+
+void Session::Impl::on_settings() {
+  events_.on_settings();
+  // What waits for room would wait for ever.
+  if (role_ == Role::client && peer_max_concurrent_streams() == 0) refuse_waiting();
 }
 
 void Session::Impl::on_stream_close(StreamId id, std::uint32_t code) {

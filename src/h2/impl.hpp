@@ -89,6 +89,7 @@ class Session::Impl {
   void on_answer_sent(const nghttp2_frame& frame, Stream* stream);
   int on_ping_ack(const nghttp2_ping& ping);
   int on_data(StreamId id, Bytes bytes);
+  void on_settings();
   void on_stream_close(StreamId id, std::uint32_t code);
   int on_frame_sent(const nghttp2_frame& frame);
   ssize_t produce(StreamId id, MutableBytes into, std::uint32_t& flags);

@@ -48,11 +48,22 @@ Tunnel* Pool::pick(Entry& entry) {
   return best->tunnel.get();
 }
 
+// Another tunnel would be no better, and one a connection is more than anybody can bear.
+bool Pool::takes_none(const Entry& entry) {
+  return std::any_of(entry.tunnels.begin(), entry.tunnels.end(), [](const Pooled& pooled) {
+    return pooled.tunnel->usable() && pooled.tunnel->takes_none();
+  });
+}
+
 net::Async<Result<Tunnel*>> Pool::checkout(PoolKey key) {
   for (;;) {
     if (closing_) co_return fail(Errc::cancelled, "the proxy of this pod is shutting down");
     Entry& entry = entries_[key];
     if (Tunnel* tunnel = pick(entry)) co_return tunnel;
+    if (takes_none(entry)) {
+      co_return fail(Errc::unavailable,
+                     "the peer lets nobody open a stream (SETTINGS_MAX_CONCURRENT_STREAMS is 0)");
+    }
     if (entry.dial == nullptr) {
       co_return co_await dial_and_share(key);
     }

@@ -12,6 +12,7 @@ namespace culvert::hbone {
 Tunnel::Tunnel(Context& context, h2::Role role, UniqueFd fd, Secured secured, TunnelOwner& owner)
     : context_(context),
       owner_(owner),
+      role_(role),
       fd_(std::move(fd)),
       channel_(std::move(secured.channel)),
       peer_(std::move(secured.peer)),
@@ -56,6 +57,7 @@ void Tunnel::on_turn_end() {
   }
   if (readable_ || behind_) receive();
   if (closed_ || lingering_) return;
+  if (takes_none() && session_.active_streams() == 0) session_.shut_down();
   if (flush() && session_.finished()) finish();
 }
 

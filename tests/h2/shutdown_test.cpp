@@ -146,6 +146,28 @@ TEST(Shutdown, DestructorClosesWhatIsLeft) {
   EXPECT_EQ(stream.id(), 0);
 }
 
+// A limit of none: what waits for room would wait for ever, what is open lives on.
+TEST(Shutdown, RequestsThatWaitHearOfALimitOfNone) {
+  FrameBuffer buffer;
+  Settings one;
+  one.max_concurrent_streams = 1;
+  Peer client(Role::client, buffer);
+  Peer server(Role::server, buffer, one);
+  pump(client, server);
+  auto& first = client.connect("1");
+  auto& waiting = client.connect("2");
+  pump(client, server);
+  client.take(as_bytes(frame(kSettings, 0, 0, std::string_view("\0\3\0\0\0\0", 6))));
+  EXPECT_EQ(waiting.closes, 1);
+  EXPECT_EQ(waiting.code, ErrorCode::refused_stream);
+  EXPECT_EQ(first.closes, 0);
+  EXPECT_FALSE(client.session.going_away());
+  waiting.session = nullptr;
+  pump(client, server);
+  EXPECT_FALSE(client.failed);
+  EXPECT_EQ(server.streams.size(), 1U);
+}
+
 // What the limit held back can never go out any more: whoever waits hears of it at once, though
 // the streams that fill the limit live on.
 TEST(Shutdown, RequestsThatWaitHearOfAGoaway) {

@@ -1,14 +1,17 @@
 """Peers that refuse a stream without having looked at it: the connection goes through another one
 (RFC 9113 section 8.7), and the client notices nothing."""
 
+import struct
 import threading
 
 from harness import certificates, traffic
-from harness.h2 import Served, tls_context
+from harness.h2 import PING, SETTINGS, Served, frame, tls_context
 from harness.process import wait_for
 from own_mesh import OwnMesh
 
 REFUSED_STREAM = 7
+CANCEL = 8
+MAX_CONCURRENT_STREAMS = 3  # a setting
 
 
 class RefusedStreams(OwnMesh):
@@ -68,6 +71,34 @@ class RefusedStreams(OwnMesh):
         self.serve(leave_first)
         self.assertEqual(traffic.receive_exactly(self.connect(), 6), b"served")
         self.assertEqual(self.requests, [(1, 1), (2, 1)])
+
+    def test_a_peer_that_allows_no_stream_gets_one_tunnel(self):
+        """It never answers: each further connection would be one more tunnel, a minute long."""
+        told, release = threading.Event(), threading.Event()
+        self.addCleanup(release.set)
+
+        def allow_none(peer, stream, _):
+            peer.send(frame(SETTINGS, payload=struct.pack(">HI", MAX_CONCURRENT_STREAMS, 0))
+                      + frame(PING, payload=b"it knows"))
+            peer.until((PING,))
+            told.set()
+            release.wait(30)
+            peer.reset(stream, CANCEL)
+            return False
+        self.serve(allow_none)
+        waiting = self.connect()
+        self.assertTrue(told.wait(10))
+        self.assertEqual(traffic.ending(self.connect()), "reset")
+        self.assertEqual(traffic.ending(self.connect()), "reset")
+        wait_for(lambda: len(self.lines_of("lets nobody open a stream")) == 2, "its reason in the log")
+        self.assertEqual(self.tunnels, 1)
+        release.set()
+        wait_for(lambda: self.closed == 1, "the tunnel to be given up")
+        self.assertNotEqual(traffic.ending(waiting), None)
+        self.works()
+
+    def lines_of(self, text):
+        return self.node_a.daemon.lines("access", text)
 
     def test_a_peer_that_refuses_everything_is_named(self):
         def refuse(peer, stream, _):

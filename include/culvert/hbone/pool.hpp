@@ -69,6 +69,7 @@ class Pool final : public TunnelOwner {
   };
 
   Tunnel* pick(Entry& entry);
+  static bool takes_none(const Entry& entry);
   net::Async<Result<Tunnel*>> dial_and_share(PoolKey key);
   net::Async<Result<std::unique_ptr<Tunnel>>> dial(const PoolKey& key,
                                                    net::Cancellation& cancellation);

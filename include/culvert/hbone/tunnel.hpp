@@ -73,6 +73,8 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
   std::size_t stream_limit() const {
     return std::min(stream_limit_, session_.peer_max_concurrent_streams());
   }
+  // Client: the peer lets us open no stream at all, now or ever again as far as can be known.
+  bool takes_none() const { return role_ == h2::Role::client && stream_limit() == 0; }
   // The peer has refused a stream: it takes no more than are open now. One that takes none at all
   // ends, lest a peer that refuses everything has us collect tunnels.
   void learn_stream_limit();
@@ -126,6 +128,7 @@ class Tunnel final : public net::Watch, public net::TurnEnd, private h2::Session
 
   Context& context_;
   TunnelOwner& owner_;
+  const h2::Role role_;
   UniqueFd fd_;
   std::unique_ptr<tls::Channel> channel_;
   const tls::PeerInfo peer_;
