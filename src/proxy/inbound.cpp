@@ -11,25 +11,6 @@ namespace {
 
 const log::Target kLog("proxy::inbound");
 
-// A place among the handshakes in progress, all of which end with the pod.
-class HandshakeSlot {
- public:
-  HandshakeSlot(PodProxy& pod, const IpAddress& source)
-      : pod_(pod), source_(source), held_(pod.begin_handshake(source, cancellation_)) {}
-  HandshakeSlot(const HandshakeSlot&) = delete;
-  ~HandshakeSlot() {
-    if (held_) pod_.end_handshake(source_, cancellation_);
-  }
-  bool held() const { return held_; }
-  net::Cancellation& cancellation() { return cancellation_; }
-
- private:
-  PodProxy& pod_;
-  const IpAddress source_;
-  net::Cancellation cancellation_;
-  const bool held_;
-};
-
 net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, UniqueFd client,
                                                                SocketAddress peer,
                                                                net::Cancellation& cancellation) {
@@ -80,13 +61,17 @@ net::Async<void> serve_hbone(PodProxy& pod, PodProxy::Attempt, UniqueFd client,
   OpenSocket socket = pod.count_socket(metrics::Reporter::destination);
   const auto local = net::local_address(client.get());
   const SocketAddress destination = local ? *local : SocketAddress{};
-  HandshakeSlot slot(pod, peer.ip);
-  if (!slot.held()) {
+  Handshakes::Place place(pod.handshakes(), peer.ip);
+  if (!place.held()) {
     log_overload(pod, peer, destination);
     net::reset_on_close(client.get());
     co_return;
   }
-  auto tunnel = co_await open_tunnel(pod, std::move(client), peer, slot.cancellation());
+  auto tunnel = co_await open_tunnel(pod, std::move(client), peer, place.cancellation());
+  if (!tunnel && place.displaced()) {
+    log_overload(pod, peer, destination);
+    co_return;
+  }
   if (!tunnel) {
     log_early_deny(metrics::Reporter::destination, peer, destination, tunnel.error().detail);
     co_return;

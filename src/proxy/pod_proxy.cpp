@@ -17,7 +17,8 @@ PodProxy::PodProxy(Environment& environment, PodInfo info, net::Netns netns,
       netns_(netns),
       on_idle_(std::move(on_idle)),
       pool_(environment.tunnels, hbone::DialSettings{netns, environment.settings.socket}),
-      traffic_(environment.traffic) {}
+      traffic_(environment.traffic),
+      handshakes_(environment.settings.max_handshakes) {}
 
 PodProxy::~PodProxy() = default;
 
@@ -90,7 +91,7 @@ void PodProxy::stop(const Error& reason) {
   listeners_.clear();  // who has connected and was not accepted yet is cut, too
   drain();
   for (auto* waiter : std::exchange(waiting_, {})) waiter->set(false);
-  for (auto* handshake : handshakes_) handshake->cancel(reason);
+  handshakes_.cancel(reason);
   for (auto it = connections_.begin(); it != connections_.end();) (it++)->cut(reason);
   for (auto& [raw, inbound] : inbound_tunnels_) raw->cut(h2::ErrorCode::cancel, std::nullopt);
   pool_closed_ = true;
@@ -115,21 +116,6 @@ void PodProxy::check_idle() {
   }
   idle_announced_ = true;
   worker().post(on_idle_);
-}
-
-bool PodProxy::begin_handshake(const IpAddress& source, net::Cancellation& cancellation) {
-  const std::size_t share = std::max<std::size_t>(settings().max_handshakes / 8, 1);
-  const auto found = handshakes_from_.find(source);
-  const std::size_t mine = found == handshakes_from_.end() ? 0 : found->second;
-  if (handshakes_.size() >= settings().max_handshakes || mine >= share) return false;
-  handshakes_.insert(&cancellation);
-  ++handshakes_from_[source];
-  return true;
-}
-
-void PodProxy::end_handshake(const IpAddress& source, net::Cancellation& cancellation) {
-  handshakes_.erase(&cancellation);
-  if (--handshakes_from_[source] == 0) handshakes_from_.erase(source);
 }
 
 h2::Stream* PodProxy::on_request(hbone::Tunnel& tunnel, const h2::Request& request) {

@@ -7,11 +7,9 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "culvert/hbone/pool.hpp"
-#include "culvert/net/cancellation.hpp"
 #include "culvert/net/listener.hpp"
 #include "culvert/net/netns.hpp"
 #include "culvert/net/one_shot.hpp"
@@ -21,6 +19,7 @@
 #include "culvert/state/authorize.hpp"
 #include "culvert/state/store.hpp"
 #include "proxy/connection.hpp"
+#include "proxy/handshakes.hpp"
 #include "proxy/traffic_cache.hpp"
 
 namespace culvert::proxy {
@@ -115,10 +114,8 @@ class PodProxy final : public hbone::TunnelOwner {
   };
   // Once true nothing may begin: what is open has been ended, and nobody looks again.
   bool stopped() const { return stopped_; }
-  // Handshakes in progress, bounded in all and for each source, so that one host that stalls cannot
-  // lock the others out. Between the two, stop() cancels.
-  bool begin_handshake(const IpAddress& source, net::Cancellation& cancellation);
-  void end_handshake(const IpAddress& source, net::Cancellation& cancellation);
+  // stop() cancels those that are in progress.
+  Handshakes& handshakes() { return handshakes_; }
   net::OverloadLog& overload_log() { return overload_log_; }
 
  private:
@@ -146,8 +143,7 @@ class PodProxy final : public hbone::TunnelOwner {
   state::WorkloadPtr judged_as_;  // the record when connections were last to be rechecked
   std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
   std::size_t attempts_ = 0;
-  std::unordered_set<net::Cancellation*> handshakes_;
-  std::unordered_map<IpAddress, std::size_t> handshakes_from_;
+  Handshakes handshakes_;
   net::OverloadLog overload_log_;
   std::vector<Name> missing_;      // policies that are listed and unknown, and were warned of
   state::WorkloadPtr baggage_of_;  // whose baggage_ is

@@ -34,8 +34,8 @@ struct Settings {
   Duration connect_timeout = std::chrono::seconds(10);
   // How long a connection waits for its pod to become known to the mesh.
   Duration workload_timeout = std::chrono::seconds(5);
-  // Handshakes in progress for one pod on one worker; more are turned away, so that one pod's
-  // callers cannot starve the node.
+  // Handshakes in progress for one pod on one worker, so that one pod's callers cannot starve the
+  // node: see Handshakes.
   std::size_t max_handshakes = 512;
 };
 
