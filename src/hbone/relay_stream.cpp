@@ -104,10 +104,11 @@ void Relay::note_end(h2::ErrorCode code, const Error* lost) {
     peer_reset_ = true;  // the other application's connection broke: normal traffic
     return;
   }
+  // Once bytes flow it is a broken connection like any other, not a failure to open one.
   error_ = std::make_unique<Error>(
-      Errc::h2, lost != nullptr
-                    ? "the tunnel was lost: " + lost->detail
-                    : "the tunnel stream ended with " + std::string(h2::to_string(code)));
+      answer_ != nullptr ? Errc::h2 : Errc::reset,
+      lost != nullptr ? "the tunnel was lost: " + lost->detail
+                      : "the tunnel stream ended with " + std::string(h2::to_string(code)));
 }
 
 void Relay::cut(Error reason) {

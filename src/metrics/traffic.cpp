@@ -77,6 +77,14 @@ TrafficCounters& TrafficRegistry::get(const TrafficLabels& labels) {
   return series_.try_emplace(labels).first->second;
 }
 
+TrafficCounters* TrafficRegistry::get_claimed(const TrafficLabels& labels) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = series_.find(labels); found != series_.end()) return &found->second;
+  if (claimed_ == kMostClaimed) return nullptr;
+  ++claimed_;
+  return &series_[labels];
+}
+
 void TrafficRegistry::for_each(
     const std::function<void(const TrafficLabels&, const TrafficCounters&)>& visit) const {
   std::vector<const std::pair<const TrafficLabels, TrafficCounters>*> all;

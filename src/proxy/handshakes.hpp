@@ -51,7 +51,7 @@ class Handshakes {
   void end(Place& place);
 
   const std::size_t most_;
-  std::size_t in_progress_ = 0;  // with those that were displaced and have not ended yet
+  std::size_t in_progress_ = 0;           // with those that were displaced and have not ended yet
   boost::intrusive::list<Place> places_;  // the oldest first, without the displaced
   std::unordered_map<IpAddress, std::size_t> from_;
 };

@@ -1,6 +1,5 @@
 // HBONE from peers (port 15008): the handshake as the pod's identity, then a tunnel whose CONNECT
 // requests accept_stream() answers.
-#include "culvert/base/log.hpp"
 #include "culvert/hbone/secure.hpp"
 #include "culvert/net/cancellation.hpp"
 #include "proxy/pod_proxy.hpp"
@@ -8,8 +7,6 @@
 namespace culvert::proxy {
 
 namespace {
-
-const log::Target kLog("proxy::inbound");
 
 net::Async<Result<std::unique_ptr<hbone::Tunnel>>> open_tunnel(PodProxy& pod, UniqueFd client,
                                                                SocketAddress peer,

@@ -13,6 +13,8 @@ static_assert(sizeof(InboundStream) <= 384);
 
 namespace {
 
+const log::Target kLog("proxy::inbound");
+
 constexpr std::size_t kMaxHost = 253;  // the longest DNS name
 
 // Answers without a stream.
@@ -21,6 +23,20 @@ h2::Stream* refuse(hbone::Tunnel& tunnel, const h2::Request& request, int status
   log_early_deny(metrics::Reporter::destination, tunnel.remote, tunnel.local, why);
   tunnel.session().respond(request.id, status, {}, true);
   return nullptr;
+}
+
+constexpr std::size_t kMaxShown = 256;  // of what a peer says, in a line of the log
+
+// By its trace the peer's line about the same request is found.
+void log_request(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& request) {
+  if (!kLog.enabled(log::Level::debug)) return;
+  const auto said = hbone::find_header(request.headers, "traceparent");
+  log::debug(kLog, "CONNECT",
+             {log::bare("peer.addr", tunnel.remote.to_string()),
+              log::str("authority", request.authority.substr(0, kMaxShown)),
+              log::str("traceparent", hbone::is_traceparent(said)
+                                          ? std::string(said)
+                                          : hbone::make_traceparent(pod.worker().random()))});
 }
 
 // The caller came through a gateway when another network is named: its address is not the client's.
@@ -68,6 +84,7 @@ Facts facts_of(PodProxy& pod, const hbone::Tunnel& tunnel, const h2::Request& re
 }  // namespace
 
 h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Request& request) {
+  log_request(pod, tunnel, request);
   if (request.method != "CONNECT") {
     return refuse(tunnel, request, 400,
                   "method is not CONNECT: " + std::string(request.method.substr(0, 32)));

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "culvert/base/log.hpp"
 #include "proxy/http_status.hpp"
 
 namespace culvert::proxy {
@@ -10,6 +11,8 @@ namespace culvert::proxy {
 static_assert(sizeof(OutboundTunnelled) <= 384);
 
 namespace {
+
+const log::Target kLog("proxy::outbound");
 
 // How often a request is made that peers refuse unseen.
 constexpr int kAttempts = 2;
@@ -92,6 +95,12 @@ Result<void> OutboundTunnelled::request(hbone::Tunnel& tunnel, std::string_view 
       {"forwarded", forwarded},
       {"traceparent", traceparent},
   }};
+  if (kLog.enabled(log::Level::debug)) {
+    log::debug(kLog, "CONNECT",
+               {log::bare("src.addr", facts_.source.to_string()),
+                log::bare("peer.addr", tunnel.remote.to_string()), log::str("authority", authority),
+                log::str("traceparent", traceparent)});
+  }
   return relay_.request(tunnel, authority, headers);
 }
 

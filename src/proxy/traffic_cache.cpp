@@ -10,20 +10,20 @@ std::size_t TrafficCache::KeyHash::operator()(const Key& key) const noexcept {
   return hash * 31 + std::hash<Identity>{}(key.destination_identity);
 }
 
-// What peers say about themselves makes labels, and series are for ever: beyond a bound only what
-// is proven counts.
+// What peers say about themselves makes labels, and series are for ever: beyond a bound for this
+// pod and one for all only what is proven counts.
 metrics::TrafficCounters& TrafficCache::get_said(const Facts& facts) {
   auto labels = labels_of(facts);
-  if (!said_.contains(labels)) {
-    if (said_.size() < kMaxSaid) {
-      said_.insert(labels);
-    } else {
-      metrics::PeerLabels proven;
-      proven.namespace_ = facts.peer_is_known ? facts.peer.namespace_ : Name();
-      proven.principal = labels.source.principal;
-      labels.source = proven;
+  if (said_.size() < kMaxSaid || said_.contains(labels)) {
+    if (auto* const counters = registry_.get_claimed(labels)) {
+      said_.insert(std::move(labels));
+      return *counters;
     }
   }
+  metrics::PeerLabels proven;
+  proven.namespace_ = facts.peer_is_known ? facts.peer.namespace_ : Name();
+  proven.principal = labels.source.principal;
+  labels.source = proven;
   return registry_.get(labels);
 }
 

@@ -107,6 +107,7 @@ TEST_F(ResetTest, ACutIsAnErrorAtBothEnds) {
     }
     EXPECT_EQ(from.error->detail, "policy change");
     EXPECT_THAT(to.error->detail, HasSubstr("INTERNAL_ERROR"));
+    EXPECT_EQ(to.error->code, Errc::reset) << "nothing was wrong with its opening";
   }
 }
 

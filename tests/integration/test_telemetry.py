@@ -1,6 +1,7 @@
 """What the daemon says of single connections: who an unknown source is taken for, and why a policy
 decided as it did."""
 
+import re
 import uuid
 
 from harness import certificates, h2, traffic
@@ -112,3 +113,12 @@ class PolicyLog(OwnMesh):
         self.assertEqual(status, 200)
         self.assertTrue(self.denied(self.quiet))
         self.node_a.daemon.wait_line("\tdebug\t", *self.DENIED)
+
+    def test_both_ends_name_the_same_trace(self):
+        for node, target in ((self.node_a, "proxy::outbound"), (self.node_b, "proxy::inbound")):
+            status, _ = node.http(ADMIN, f"/logging?level={target}=debug", method="POST")
+            self.assertEqual(status, 200)
+        self.works()
+        line = self.node_a.daemon.wait_line("\tdebug\tproxy::outbound\tCONNECT", f"src.addr={self.client.v4}:")
+        trace = re.search(r'traceparent="(00-[0-9a-f]{32}-[0-9a-f]{16}-00)"', line)[1]
+        self.node_b.daemon.wait_line("\tdebug\tproxy::inbound\tCONNECT", trace)

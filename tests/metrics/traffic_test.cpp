@@ -38,6 +38,23 @@ TEST(TrafficRegistry, CountersStayWhereTheyAre) {
   EXPECT_EQ(first.opened.load(), 1U);
 }
 
+TEST(TrafficRegistry, ClaimsMakeNoMoreSeriesThanThat) {
+  TrafficRegistry registry;
+  TrafficLabels labels;
+  auto& proven = registry.get(labels);
+  EXPECT_EQ(registry.get_claimed(labels), &proven) << "there already";
+  TrafficCounters* last = nullptr;
+  for (std::size_t i = 0; i < TrafficRegistry::kMostClaimed; ++i) {
+    labels.source.workload = Name("w" + std::to_string(i));
+    last = registry.get_claimed(labels);
+    ASSERT_NE(last, nullptr);
+  }
+  EXPECT_EQ(registry.get_claimed(labels), last);
+  labels.source.workload = Name("one-too-many");
+  EXPECT_EQ(registry.get_claimed(labels), nullptr);
+  EXPECT_EQ(registry.size(), TrafficRegistry::kMostClaimed + 1);
+}
+
 TEST(TrafficRegistry, EveryLabelTellsSeriesApart) {
   TrafficRegistry registry;
   const Name value("x");

@@ -11,8 +11,7 @@ namespace {
 class HandshakesTest : public ::testing::Test {
  protected:
   Handshakes::Place& begin(unsigned host) {
-    return places_.emplace_back(all_,
-                                IpAddress::v4(198, 18, 1, static_cast<std::uint8_t>(host)));
+    return places_.emplace_back(all_, IpAddress::v4(198, 18, 1, static_cast<std::uint8_t>(host)));
   }
   static bool ended(Handshakes::Place& place) { return place.cancellation().reason() != nullptr; }
 

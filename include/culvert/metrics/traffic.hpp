@@ -108,6 +108,11 @@ class TrafficRegistry {
   // registry. Takes one short lock: once a connection, never once a read.
   TrafficCounters& get(const TrafficLabels& labels);
 
+  // As get(), for labels that somebody claims without proof: null when this would be one more such
+  // series than kMostClaimed. Series are for ever, and pods come and go.
+  TrafficCounters* get_claimed(const TrafficLabels& labels);
+  static constexpr std::size_t kMostClaimed = 4096;
+
   // Calls `visit(labels, counters)` for every label set there was when the call began, without
   // holding the lock: a slow scrape delays no connection.
   void for_each(
@@ -119,6 +124,7 @@ class TrafficRegistry {
   mutable std::mutex mutex_;
   // Guarded by mutex_; nodes are never removed and never move.
   std::unordered_map<TrafficLabels, TrafficCounters, TrafficLabelsHash> series_;
+  std::size_t claimed_ = 0;  // made by get_claimed()
 };
 
 }  // namespace culvert::metrics
