@@ -134,6 +134,7 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const Enrol
   // Only what is in place is remembered: a restart puts the remembered options in place again.
   enrolment.redirect = request.redirect;
   enrolment.leaving = false;
+  entry.trouble.clear();
   if (auto saved = save(); !saved) {
     enrolment = before;
     if (was_absent) entry.netns = Netns();
@@ -188,6 +189,10 @@ std::vector<EnrolmentStatus> Agent::Impl::list() const {
       if (pod.pod.uid != uid) continue;
       status.up = pod.up;
       status.error = pod.error;
+    }
+    if (!entry.trouble.empty()) {
+      status.up = false;
+      status.error = entry.trouble;
     }
     if (entry.enrolment.leaving)
       status.error = "its withdrawal is not complete: the agent's log says what hinders it";

@@ -38,6 +38,7 @@ class Agent::Impl {
     // Kept open: the id cannot be reused, and withdrawing needs no path. Not open: absent.
     Netns netns;
     bool absent() const { return netns.fd() < 0; }
+    std::string trouble{};  // why its redirection is not in place; empty: it is, as far as known
   };
   using Entries = std::map<std::string, Entry>;  // by uid
 
@@ -68,12 +69,17 @@ class Agent::Impl {
   bool come_back(Entry& entry);
   bool let_go(Entries::iterator it);
   bool leave(Entries::iterator it);
+  void check_redirections();
+  static void see_to_redirection(Entry& entry);
+  // Replaces what is there: another version of the agent may have put it.
+  static bool put_redirection(Entry& entry);
 
   const AgentOptions options_;
   const AgentTable table_;
 
   mutable std::mutex mutex_;  // held for the whole of an operation
   Entries entries_;           // guarded by mutex_
+  std::string checked_;       // whose redirection was looked at last
   std::condition_variable stopping_;
   bool stop_ = false;  // guarded by mutex_
   std::unique_ptr<ZdsServer> zds_;

@@ -97,10 +97,7 @@ void Agent::Impl::take_up(Entry& entry, FoundNetns found) {
   entry.netns = std::move(found.netns);
   if (entry.enrolment.leaving) return;
   // Without rules nothing reaches the daemon, but it still has to take what peers send.
-  if (auto installed = install_redirection(entry.netns.fd(), entry.enrolment.redirect); !installed)
-    log::error(
-        kLog, "redirection not installed",
-        {log::str("pod", entry.enrolment.pod.uid), log::str("error", installed.error().detail)});
+  put_redirection(entry);
 }
 
 Result<void> Agent::Impl::open_sockets(std::vector<RestoredPod> pods) {

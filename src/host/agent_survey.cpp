@@ -2,10 +2,16 @@
 #include "culvert/base/log.hpp"
 #include "host/agent_impl.hpp"
 
+#include <algorithm>
+
 namespace culvert::host {
 namespace {
 
 const log::Target kLog("agent");
+
+// Enrolments whose redirection is looked at in one survey: each takes some system calls in its
+// namespace, and a node may have hundreds.
+constexpr std::size_t kChecks = 16;
 
 // Only when that is certain: a look that fails says nothing.
 bool is_gone(const Enrolment& enrolment, const Netns& held) {
@@ -33,9 +39,46 @@ void Agent::Impl::survey_once() {
     else if (is_gone(entry.enrolment, entry.netns))
       changed = let_go(current) || changed;
   }
+  check_redirections();
   if (!changed) return;
   if (auto saved = save(); !saved)
     log::error(kLog, "table not saved", {log::str("error", saved.error().detail)});
+}
+
+void Agent::Impl::check_redirections() {
+  auto next = entries_.upper_bound(checked_);
+  for (std::size_t n = std::min(kChecks, entries_.size()); n != 0; --n, ++next) {
+    if (next == entries_.end()) next = entries_.begin();
+    checked_ = next->first;
+    see_to_redirection(next->second);
+  }
+}
+
+// Whatever took the rules away, a firewall's "flush ruleset" most likely: without them its traffic
+// passes around the mesh.
+void Agent::Impl::see_to_redirection(Entry& entry) {
+  if (entry.absent() || entry.enrolment.leaving) return;
+  const auto in_place = redirection_in_place(entry.netns.fd(), entry.enrolment.redirect);
+  if (in_place && *in_place) {
+    entry.trouble.clear();
+    return;
+  }
+  if (put_redirection(entry))
+    log::warn(kLog, "redirection was not in place, and is again",
+              {log::str("pod", entry.enrolment.pod.uid)});
+}
+
+bool Agent::Impl::put_redirection(Entry& entry) {
+  const auto put = install_redirection(entry.netns.fd(), entry.enrolment.redirect);
+  if (put) {
+    entry.trouble.clear();
+    return true;
+  }
+  if (entry.trouble.empty())
+    log::error(kLog, "redirection is not in place, tried again and again",
+               {log::str("pod", entry.enrolment.pod.uid), log::str("error", put.error().detail)});
+  entry.trouble = "its redirection is not in place: " + put.error().detail;
+  return false;
 }
 
 // True when an absent namespace is there again.

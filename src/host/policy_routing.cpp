@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -200,6 +201,8 @@ Result<void> bring_loopback_up() {
     return fail(Errc::permission, "changing a network namespace needs CAP_NET_ADMIN: run as root");
   return fail_errno("bring interface lo up", errno);
 }
+
+bool kernel_has_ipv6() { return std::filesystem::exists("/proc/sys/net/ipv6"); }
 
 bool loopback_has_ipv6() {
   std::ifstream file("/proc/sys/net/ipv6/conf/lo/disable_ipv6");

@@ -36,6 +36,8 @@ class PolicyRouting {
   std::unique_ptr<nl_sock, Closer> socket_;
 };
 
+// Whether there is any IPv6 at all in the calling thread's namespace.
+bool kernel_has_ipv6();
 // Brings lo up in the calling thread's namespace. Errc::permission names the capability.
 Result<void> bring_loopback_up();
 // Whether lo has IPv6 in the calling thread's namespace.

@@ -97,11 +97,13 @@ Result<void> remove_tables() {
 
 std::vector<Step> install_steps(const PolicyRouting& routing, const RedirectOptions& wanted) {
   RedirectOptions options = wanted;
-  options.ipv6 = options.ipv6 && loopback_has_ipv6();
+  options.ipv6 = options.ipv6 && kernel_has_ipv6();
   // Routing first: without the rules it does nothing, while rules without it would break replies.
   std::vector<Step> steps{loopback_step(), route_step(routing, Family::v4),
                           rule_step(routing, Family::v4)};
-  if (options.ipv6) {
+  // The rules stay where only lo has no IPv6: without a listener to go to, traffic of the other
+  // interfaces fails, where without the rules it would pass around the mesh.
+  if (options.ipv6 && loopback_has_ipv6()) {
     steps.push_back(route_step(routing, Family::v6));
     steps.push_back(rule_step(routing, Family::v6));
   } else {
@@ -182,6 +184,20 @@ Result<RedirectState> inspect_redirection(int netns_fd) {
   });
   if (!ran) return ran.error();
   return state;
+}
+
+Result<bool> redirection_in_place(int netns_fd, const RedirectOptions& options) {
+  bool complete = false;
+  const auto ran = run_in_netns(netns_fd, [&]() -> Result<void> {
+    const auto found = inspect_redirection_here();
+    if (!found) return found.error();
+    const bool six = !options.ipv6 || !loopback_has_ipv6() || (found->rule_v6 && found->route_v6);
+    complete = found->mangle_table && found->nat_table && (!options.dns || found->raw_table) &&
+               found->rule_v4 && found->route_v4 && six;
+    return {};
+  });
+  if (!ran) return ran.error();
+  return complete;
 }
 
 }  // namespace culvert::host

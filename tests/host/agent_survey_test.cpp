@@ -170,5 +170,30 @@ TEST_F(AgentTest, NoEnrolmentOutlivesTheKernel) {
   EXPECT_TRUE(agent_->list().empty());
 }
 
+// As a firewall script does.
+TEST_F(AgentTest, PutsBackRulesThatSomebodyFlushed) {
+  const Sandbox box;
+  connect_daemon();
+  enroll_well(request(box));
+  box.run("nft flush ruleset");
+  const auto in_place = [&] { return *redirection_in_place(box.fd(), {}); };
+  while (!in_place()) std::this_thread::yield();
+  box.run("ip rule del priority 32764");
+  while (!in_place()) std::this_thread::yield();
+  EXPECT_TRUE(agent_->list().front().up);
+}
+
+TEST_F(AgentTest, IsNotUpWhileItsTrafficIsNotRedirected) {
+  const Sandbox box;
+  connect_daemon();
+  enroll_well(request(box));
+  box.run("ip link set lo down");  // and its routes with it
+  while (agent_->list().front().up) std::this_thread::yield();
+  EXPECT_THAT(agent_->list().front().error, HasSubstr("lo is down"));
+  box.run("ip link set lo up");
+  while (!agent_->list().front().up) std::this_thread::yield();
+  EXPECT_TRUE(*redirection_in_place(box.fd(), {}));
+}
+
 }  // namespace
 }  // namespace culvert::host::testing

@@ -12,7 +12,7 @@ namespace culvert::host {
 
 // What to redirect. The defaults are those of a Kubernetes pod without DNS capture.
 struct RedirectOptions {
-  bool ipv6 = true;      // ignored where lo has IPv6 disabled
+  bool ipv6 = true;      // its routes are left out where lo has IPv6 disabled, its rules are not
   bool dns = false;      // port 53 to 15053; needs a daemon with its DNS proxy on
   bool ingress = false;  // true: leave inbound traffic alone (ingress gateways)
   // Interfaces whose TCP is treated as outbound (a virtual machine's tap behind this namespace).
@@ -54,6 +54,10 @@ Result<void> check_redirection();
 
 // What is there now.
 Result<RedirectState> inspect_redirection(int netns_fd);
+
+// Whether all that install_redirection() would put there is there: tables, rules and routes, not
+// the single lines of the tables.
+Result<bool> redirection_in_place(int netns_fd, const RedirectOptions& options);
 
 // The nftables commands that install_redirection() runs, as one transaction. For display and
 // tests.
