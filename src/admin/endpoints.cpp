@@ -2,6 +2,8 @@
 
 #include "admin/compression.hpp"
 
+#include <unistd.h>
+
 namespace culvert::admin {
 
 namespace {
@@ -36,6 +38,19 @@ HttpReply text(std::string body, std::string content_type) {
   return reply;
 }
 
+// Loopback may be shared with others than whoever runs this process.
+bool may_order(const HttpRequest& request) {
+  const auto caller = request.caller ? request.caller() : std::nullopt;
+  return caller && (*caller == 0 || *caller == ::geteuid());
+}
+
+HttpReply forbidden() {
+  HttpReply reply;
+  reply.status = 403;
+  reply.body = "only root and the user that this process runs as may do that\n";
+  return reply;
+}
+
 }  // namespace
 
 HttpReply answer_admin(const HttpRequest& request, const Hooks& hooks,
@@ -45,6 +60,11 @@ HttpReply answer_admin(const HttpRequest& request, const Hooks& hooks,
     auto reply = text(hooks.config_dump(), "application/json");
     compress(reply, request.accept_encoding);
     return reply;
+  }
+  const bool order = request.method == "POST";
+  if (order && (request.path == "/logging" || request.path == "/quitquitquit") &&
+      !may_order(request)) {
+    return forbidden();
   }
   if (request.path == "/logging") return answer_logging(request, log_filter);
   if (request.path == "/quitquitquit") {

@@ -1,7 +1,9 @@
 // Requests and replies as values, so that every endpoint is a function that needs no socket.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,8 @@ struct HttpRequest {
   std::string query;   // behind the '?', undecoded
   std::string accept;
   std::string accept_encoding;
+  // The user who asks, as far as it can be told; asked for only where it matters.
+  std::function<std::optional<std::uint32_t>()> caller{};
 };
 
 struct HttpReply {

@@ -1,5 +1,6 @@
 #include "admin/http_server.hpp"
 
+#include "admin/caller.hpp"
 #include "culvert/base/log.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -57,6 +58,21 @@ HttpRequest to_request(const http::request<http::string_body>& message) {
   request.accept = view_string(message[http::field::accept]);
   request.accept_encoding = view_string(message[http::field::accept_encoding]);
   return request;
+}
+
+SocketAddress address_of(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  if (address.is_v4()) return {*IpAddress::from_bytes(address.to_v4().to_bytes()), endpoint.port()};
+  return {*IpAddress::from_bytes(address.to_v6().to_bytes()), endpoint.port()};
+}
+
+std::optional<std::uint32_t> caller_of(const HttpServer::Stream::socket_type& socket) {
+  boost::system::error_code ec;
+  const auto client = socket.remote_endpoint(ec);
+  if (ec) return std::nullopt;
+  const auto server = socket.local_endpoint(ec);
+  if (ec) return std::nullopt;
+  return user_of(address_of(client), address_of(server));
 }
 
 // The reply on the wire. HEAD gets the length of what GET would give, and no body.
@@ -234,7 +250,11 @@ HttpServer::Async<bool> HttpServer::serve_one(SessionIterator session, beast::fl
   if (reply.status == 0 || session->cut) co_return false;
   const bool keep_alive = !ec && request.keep_alive() && !draining_;
   make_room_for_reply();
-  if (!ec) reply = handler_(to_request(request));
+  if (!ec) {
+    auto asked = to_request(request);
+    asked.caller = [session] { return caller_of(session->stream.socket()); };
+    reply = handler_(asked);
+  }
   auto message = to_message(std::move(reply), request.version(), keep_alive,
                             request.method() == http::verb::head);
   const bool whole = co_await write(session, std::move(message));

@@ -107,7 +107,9 @@ Result<void> Daemon::start_admin() {
 Result<void> Daemon::start_control_plane() {
   if (local_) {
     if (auto loaded = local_->load(); !loaded) return loaded.error();
-    local_->watch();
+    // Beside a server an edit would take away, or set back, what that one has sent under the same
+    // name.
+    if (options_.xds_address.empty()) local_->watch();
   }
   if (options_.xds_address.empty()) {
     on_synced();

@@ -3,6 +3,7 @@
 #include "culvert/base/log.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace culvert::admin {
 namespace {
@@ -18,8 +19,9 @@ class Endpoints : public testing::Test {
   ~Endpoints() override { EXPECT_TRUE(log::set_filter("info").has_value()); }
 
   HttpReply logging(std::string query, std::string method = "POST") {
-    return answer_admin({std::move(method), "/logging", std::move(query), "", ""}, hooks,
-                        "warn,start=error");
+    return answer_admin({std::move(method), "/logging", std::move(query), "", "",
+                         [] { return std::optional<std::uint32_t>(0); }},
+                        hooks, "warn,start=error");
   }
 
   Hooks hooks;
@@ -69,10 +71,26 @@ TEST_F(Endpoints, AdminPaths) {
 TEST_F(Endpoints, OnlyPostQuits) {
   EXPECT_EQ(answer_admin({"GET", "/quitquitquit", "", "", ""}, hooks, "info").status, 405U);
   EXPECT_EQ(quits, 0);
-  const auto reply = answer_admin({"POST", "/quitquitquit", "", "", ""}, hooks, "info");
+  const auto reply =
+      answer_admin({"POST", "/quitquitquit", "", "", "", [] { return std::optional(::geteuid()); }},
+                   hooks, "info");
   EXPECT_EQ(reply.status, 200U);
   EXPECT_EQ(reply.body, "shutdown now\n");
   EXPECT_EQ(quits, 1);
+}
+
+TEST_F(Endpoints, OnlyTheOwnUserAndRootGiveOrders) {
+  const auto asked = [this](const char* path, std::optional<std::uint32_t> user) {
+    return answer_admin({"POST", path, "", "", "", [user] { return user; }}, hooks, "info").status;
+  };
+  ASSERT_TRUE(log::set_filter("info").has_value());
+  for (const char* path : {"/quitquitquit", "/logging"}) {
+    EXPECT_EQ(asked(path, ::geteuid() + 4711), 403U);
+    EXPECT_EQ(asked(path, std::nullopt), 403U) << "nobody knows who";
+    EXPECT_EQ(answer_admin({"POST", path, "", "", ""}, hooks, "info").status, 403U);
+    EXPECT_EQ(quits, 0);
+  }
+  EXPECT_EQ(asked("/logging", 0), 200U);
 }
 
 TEST_F(Endpoints, LoggingShowsTheFilter) {

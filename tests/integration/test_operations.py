@@ -224,6 +224,16 @@ class CommandLine(MeshTest):
         self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
         self.assertIn("network namespaces", run.stderr)
 
+    def test_only_root_and_the_own_user_give_orders(self):
+        """On a plain host loopback is everybody's."""
+        for path in ("/quitquitquit", "/logging?level=off"):
+            ask = (f'exec 3<>/dev/tcp/127.0.0.1/{ADMIN}; printf "POST {path} HTTP/1.1\\r\\nHost: x\\r\\n'
+                   'Connection: close\\r\\n\\r\\n" >&3; head -1 <&3')
+            run = self.node_a.ns.run("setpriv", "--reuid=65534", "--clear-groups", "bash", "-c", ask)
+            self.assertIn(" 403 ", run.stdout, run.stderr)
+        self.assertEqual(self.node_a.http(ADMIN, "/logging", method="POST")[0], 200)
+        self.assertTrue(self.node_a.daemon.running())
+
     def test_culvertctl_status(self):
         run = self.node_a.ns.run(self.mesh.ctl, "status")
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
