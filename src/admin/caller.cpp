@@ -51,8 +51,11 @@ std::optional<std::uint32_t> find(std::string_view table, const std::string& pai
   const auto at = table.find(" " + pair + " ");
   if (at == std::string_view::npos) return std::nullopt;
   const auto rest = table.substr(at, table.find('\n', at) - at);
-  // Behind the two addresses: state, queues, timer, time-outs.
+  // Behind the two addresses: state, queues, timer, time-outs; and behind the user, time-outs and
+  // the inode. A socket without one has been closed by whoever owned it, and the kernel says user
+  // 0.
   const auto word = word_at(rest, 6);
+  if (const auto inode = word_at(rest, 8); inode.empty() || inode == "0") return std::nullopt;
   std::uint32_t user = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), user);
   if (error != std::errc() || end != word.data() + word.size()) return std::nullopt;

@@ -79,11 +79,15 @@ void XdsStream::open() {
 }
 
 bool XdsStream::authenticate() {
+  if (ending_) return false;  // gRPC may have taken the context away
   const auto caller = service_.realm_.authenticate(authorization_of(context_));
   if (caller) return true;
   log::warn(kLog, "stream refused",
             {log::bare("peer", peer_), log::str("reason", caller.error().detail)});
+  const bool stuck = writing_;
   end(to_status(caller.error()));
+  if (stuck)
+    context_.TryCancel();  // else a client that does not read stays for as long as it likes
   return false;
 }
 

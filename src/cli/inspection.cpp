@@ -34,10 +34,11 @@ int complain(const View& view, const std::string& what) {
   return 1;
 }
 
-// Whether the daemon is ready.
-bool show_readiness(const AdminTarget& target) {
+// Whether the daemon is ready; says so where a person reads.
+bool is_ready(const AdminTarget& target, bool aloud) {
   const auto ready = ask_daemon(target, {.target = "/healthz/ready", .headers = {}}, 15021);
-  std::cout << (ready ? ready->body : "readiness unknown: " + ready.error().detail + "\n");
+  if (aloud)
+    std::cout << (ready ? ready->body : "readiness unknown: " + ready.error().detail + "\n");
   return ready && ready->status == 200;
 }
 
@@ -48,12 +49,12 @@ int run(const View& view, const AdminTarget& target, bool as_json) {
     return complain(view, "the daemon answers " + std::to_string(response->status));
   const auto dump = nlohmann::json::parse(response->body, nullptr, false);
   if (dump.is_discarded()) return complain(view, "the daemon's config dump is not JSON");
+  const bool well = view.section != nullptr || is_ready(target, !as_json);
   if (as_json) {
     const bool whole = view.section == nullptr || !dump.contains(view.section);
     std::cout << (whole ? dump : dump[view.section]).dump(2) << '\n';
-    return 0;
+    return well ? 0 : 1;
   }
-  const bool well = view.section != nullptr || show_readiness(target);
   std::cout << view.show(dump);
   return well ? 0 : 1;
 }

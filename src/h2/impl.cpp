@@ -124,8 +124,10 @@ Result<Bytes> Session::Impl::receive(Bytes plaintext, TimePoint now) {
   data_ = 0;
   auto taken = nghttp2_session_mem_recv(session_.get(), plaintext.data(), plaintext.size());
   // It paused behind the very last byte: the end of that frame is still to be seen.
-  if (data_ == kDataPerReceive && taken == static_cast<ssize_t>(plaintext.size()))
-    taken += std::min<ssize_t>(nghttp2_session_mem_recv(session_.get(), plaintext.data(), 0), 0);
+  if (data_ == kDataPerReceive && taken == static_cast<ssize_t>(plaintext.size())) {
+    const auto end = nghttp2_session_mem_recv(session_.get(), plaintext.data(), 0);
+    if (end < 0) taken = end;
+  }
   if (taken < 0 && !failure_) {
     const auto flooded = taken == NGHTTP2_ERR_FLOODED;
     fail_session(flooded ? ErrorCode::enhance_your_calm : ErrorCode::protocol_error,

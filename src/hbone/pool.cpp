@@ -9,7 +9,9 @@ namespace culvert::hbone {
 
 namespace {
 const log::Target kLog("hbone::pool");
-}
+// How long a peer that lets nobody open a stream is not dialled again.
+constexpr auto kNextTry = std::chrono::seconds(5);
+}  // namespace
 
 std::size_t PoolKeyHash::operator()(const PoolKey& key) const noexcept {
   std::size_t hash = std::hash<SocketAddress>{}(key.destination);
@@ -48,11 +50,13 @@ Tunnel* Pool::pick(Entry& entry) {
   return best->tunnel.get();
 }
 
-// Another tunnel would be no better, and one a connection is more than anybody can bear.
-bool Pool::takes_none(const Entry& entry) {
-  return std::any_of(entry.tunnels.begin(), entry.tunnels.end(), [](const Pooled& pooled) {
-    return pooled.tunnel->usable() && pooled.tunnel->takes_none();
-  });
+// Another tunnel may well be no better, and one a connection is more than anybody can bear: the
+// next is tried when the newest has had its time.
+bool Pool::takes_none(const Entry& entry) const {
+  if (entry.tunnels.empty()) return false;
+  const auto& newest = entry.tunnels.back();
+  return newest.tunnel->usable() && newest.tunnel->takes_none() &&
+         context_.worker.now() - newest.made < kNextTry;
 }
 
 net::Async<Result<Tunnel*>> Pool::checkout(PoolKey key) {
@@ -89,7 +93,8 @@ net::Async<Result<Tunnel*>> Pool::dial_and_share(PoolKey key) {
     result = made.error();
   } else if (!closing_) {
     result = made->get();
-    entry.tunnels.push_back({std::move(*made), context_.worker.now()});
+    const TimePoint now = context_.worker.now();
+    entry.tunnels.push_back({std::move(*made), now, now});
     if (!sweep_.armed()) {
       sweep_.arm(context_.worker.timers(),
                  context_.worker.now() + context_.settings.unused_release / 4);

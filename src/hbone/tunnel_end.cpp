@@ -93,6 +93,7 @@ void Tunnel::say_goaway() {
 }
 
 void Tunnel::learn_stream_limit() {
+  if (session_.peer_max_concurrent_streams() == 0) return;  // it has said so, and may say otherwise
   stream_limit_ = static_cast<std::uint32_t>(session_.active_streams());
   if (stream_limit_ == 0) shut_down();
 }

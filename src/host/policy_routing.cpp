@@ -202,7 +202,10 @@ Result<void> bring_loopback_up() {
   return fail_errno("bring interface lo up", errno);
 }
 
-bool kernel_has_ipv6() { return std::filesystem::exists("/proc/sys/net/ipv6"); }
+bool kernel_has_ipv6() {
+  std::error_code error;
+  return std::filesystem::exists("/proc/sys/net/ipv6", error);
+}
 
 bool loopback_has_ipv6() {
   std::ifstream file("/proc/sys/net/ipv6/conf/lo/disable_ipv6");

@@ -178,6 +178,7 @@ void ZdsServer::Impl::on_end(ZdsSession& session) {
 void ZdsServer::Impl::tell_again(ZdsSession& session) {
   for (auto& [uid, pod] : pods_) {
     pod.retry_at = {};
+    pod.acked_by = 0;
     if (pod.netns) send_add(pod, session, nullptr);
   }
 }
@@ -188,6 +189,7 @@ void ZdsServer::Impl::on_answer(const std::string& uid, std::uint64_t version,
   const auto it = pods_.find(uid);
   if (it == pods_.end() || it->second.version != version) return;
   Pod& pod = it->second;
+  if (session < pod.acked_by) return;  // a newer daemon has it already
   if (answer) {
     pod.acked_by = session;
     pod.error.clear();

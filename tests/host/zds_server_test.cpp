@@ -1,51 +1,14 @@
 // The agent's end of ZDS against a scripted daemon.
-#include "culvert/host/zds_server.hpp"
-
 #include "culvert/host/netns.hpp"
-#include "host/fake_daemon.hpp"
-#include "host/temporary.hpp"
+#include "host/zds_server_fixture.hpp"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-
-#include <future>
 
 namespace culvert::host::testing {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-class ZdsServerTest : public ::testing::Test {
- protected:
-  ZdsServerTest() {
-    options_.path = directory_ / "run/zds.sock";
-    options_.accept_interval = 1ms;
-    options_.retry_first = 1ms;
-    options_.retry_limit = 4ms;
-  }
-  void start(const std::vector<std::string>& uids = {}) {
-    std::vector<RestoredPod> pods;
-    for (const auto& uid : uids) pods.push_back({pod(uid), netns()});
-    auto started = ZdsServer::start(options_, std::move(pods));
-    ASSERT_TRUE(started) << started.error().detail;
-    server_ = std::move(*started);
-  }
-  // Any file will do: the server passes on what it is given.
-  static UniqueFd netns() { return UniqueFd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)); }
-  static PodInfo pod(const std::string& uid) { return {uid, "web-0", "shop", "web"}; }
-  std::future<Result<void>> add(const std::string& uid) {
-    return std::async(std::launch::async, [this, uid] { return server_->add(pod(uid), netns()); });
-  }
-  std::future<Result<void>> del(const std::string& uid) {
-    return std::async(std::launch::async, [this, uid] { return server_->del(uid); });
-  }
-
-  TemporaryDirectory directory_;
-  ZdsServerOptions options_;
-  std::unique_ptr<ZdsServer> server_;
-};
 
 TEST_F(ZdsServerTest, MakesAPrivateSocketInAPublicDirectory) {
   start();
@@ -173,53 +136,6 @@ TEST_F(ZdsServerTest, ARefusalInTheSnapshotDoesNotStopIt) {
   FakeDaemon daemon(options_.path);
   EXPECT_EQ(daemon.serve("no"), "add a");
   EXPECT_EQ(daemon.serve(), "add b");
-}
-
-TEST_F(ZdsServerTest, AddsToTheNewestAndDeletesFromAll) {
-  start();
-  FakeDaemon older(options_.path);
-  EXPECT_EQ(older.serve(), "snapshot");
-  FakeDaemon newer(options_.path);
-  EXPECT_EQ(newer.serve(), "snapshot");
-  auto added = add("a");
-  EXPECT_EQ(newer.serve(), "add a");
-  EXPECT_TRUE(added.get());
-  auto deleted = del("a");
-  EXPECT_EQ(older.serve(), "del a");
-  EXPECT_EQ(newer.serve(), "del a");
-  EXPECT_TRUE(deleted.get());
-}
-
-TEST_F(ZdsServerTest, FallsBackToTheOlderWhenTheNewestGoes) {
-  start();
-  FakeDaemon older(options_.path);
-  EXPECT_EQ(older.serve(), "snapshot");
-  {
-    FakeDaemon newer(options_.path);
-    EXPECT_EQ(newer.serve(), "snapshot");
-    EXPECT_EQ(server_->daemons(), 2U);
-  }
-  while (server_->daemons() != 1) std::this_thread::yield();
-  auto added = add("a");
-  EXPECT_EQ(older.serve(), "add a");
-  EXPECT_TRUE(added.get());
-}
-
-TEST_F(ZdsServerTest, TellsTheOlderWhatOnlyTheNewestKnew) {
-  start();
-  FakeDaemon older(options_.path);
-  EXPECT_EQ(older.serve(), "snapshot");
-  {
-    FakeDaemon newer(options_.path);
-    EXPECT_EQ(newer.serve(), "snapshot");
-    EXPECT_TRUE(server_->wait_for_daemon(5s));
-    auto added = add("a");
-    EXPECT_EQ(newer.serve(), "add a");
-    EXPECT_TRUE(added.get());
-  }
-  EXPECT_EQ(older.serve(), "add a");
-  while (!server_->pods().at(0).up) std::this_thread::yield();
-  EXPECT_TRUE(server_->wait_for_daemon(5s));
 }
 
 TEST_F(ZdsServerTest, EndsASessionWithoutHello) {

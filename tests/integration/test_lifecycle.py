@@ -38,6 +38,7 @@ class Restarts(OwnMesh):
         run = self.node_b.ns.run(self.mesh.ctl, "status")
         self.assertEqual(run.returncode, 1, "a script has to see it, too")
         self.assertIn("workload proxy manager", run.stdout)
+        self.assertEqual(self.node_b.ns.run(self.mesh.ctl, "status", "--json").returncode, 1)
 
     def test_daemon_killed_and_started(self):
         for node in self.mesh.nodes:

@@ -234,6 +234,18 @@ class CommandLine(MeshTest):
         self.assertEqual(self.node_a.http(ADMIN, "/logging", method="POST")[0], 200)
         self.assertTrue(self.node_a.daemon.running())
 
+    def test_nobody_gives_orders_by_leaving(self):
+        """Of a socket that its owner has closed the kernel says it is root's."""
+        leave = ("import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); "
+                 "s.send(b'POST /quitquitquit HTTP/1.1\\r\\nHost: x\\r\\nX: ' + b'x' * 3000 + b'\\r\\n\\r\\n', "
+                 "socket.MSG_MORE); s.close()")
+        for _ in range(20):
+            run = self.node_a.ns.run("setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", leave, str(ADMIN))
+            self.assertEqual(run.returncode, 0, run.stderr)
+        time.sleep(0.5)
+        self.assertTrue(self.node_a.daemon.running())
+        self.assertEqual(self.node_a.daemon.lines("draining"), [])
+
     def test_culvertctl_status(self):
         run = self.node_a.ns.run(self.mesh.ctl, "status")
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)

@@ -61,6 +61,7 @@ class Pool final : public TunnelOwner {
   struct Pooled {
     std::unique_ptr<Tunnel> tunnel;
     TimePoint last_used;
+    TimePoint made;
   };
   struct Entry {
     std::vector<Pooled> tunnels;
@@ -69,7 +70,7 @@ class Pool final : public TunnelOwner {
   };
 
   Tunnel* pick(Entry& entry);
-  static bool takes_none(const Entry& entry);
+  bool takes_none(const Entry& entry) const;
   net::Async<Result<Tunnel*>> dial_and_share(PoolKey key);
   net::Async<Result<std::unique_ptr<Tunnel>>> dial(const PoolKey& key,
                                                    net::Cancellation& cancellation);

@@ -75,6 +75,11 @@ Result<ProxyConfig> read_proxy_config(const Environment& environment) {
   return merged;
 }
 
+bool can_be_seen(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
 bool looks_like_a_path(const std::optional<std::string>& token) {
   return token && (token->starts_with('/') || token->starts_with('.'));
 }
@@ -108,9 +113,10 @@ std::vector<std::string> warnings(const Options& options) {
     lines.emplace_back(
         "XDS_ADDRESS is empty and no local document is given: no workload and no policy is known, "
         "so all traffic passes as it is");
-  if (looks_like_a_path(options.auth_token) && !std::filesystem::exists(*options.auth_token))
+  if (looks_like_a_path(options.auth_token) && !can_be_seen(*options.auth_token))
     lines.emplace_back(
-        "AUTH_TOKEN looks like a path, but there is no such file: it is sent as the token itself");
+        "AUTH_TOKEN looks like a path, but no such file can be seen: it is sent as the token "
+        "itself");
   if (options.sockets.user_timeout && !options.sockets.keepalive)
     lines.emplace_back("USER_TIMEOUT_ENABLED has no effect with KEEPALIVE_ENABLED=false");
   return lines;

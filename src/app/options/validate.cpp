@@ -69,8 +69,9 @@ Result<void> validate(const Options& options) {
     return fail(Errc::invalid, "LOCAL_XDS and LOCAL_XDS_PATH are both set: only one may be");
   if (options.ca_address.empty())
     return fail(Errc::invalid, "CA_ADDRESS is empty: must be the address of a CA, host:port");
-  for (const auto& [name, address] : {std::pair("XDS_ADDRESS", options.xds_address),
-                                      std::pair("CA_ADDRESS", options.ca_address)}) {
+  for (const auto& [name, address] :
+       {std::pair("XDS_ADDRESS (or PROXY_CONFIG's discoveryAddress)", options.xds_address),
+        std::pair("CA_ADDRESS", options.ca_address)}) {
     if (const auto safe = check_protected(name, address); !safe) return safe.error();
   }
   if (options.secret_ttl < std::chrono::seconds(1))

@@ -195,6 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"CA_ADDRESS", "http://198.18.0.2:15012", "must be https://"},
                     Bad{"XDS_ADDRESS", "http://istiod.istio-system.svc:15010", "must be https://"},
                     Bad{"XDS_ADDRESS", "http://[2001:2::1]", "must be https://"},
+                    Bad{"PROXY_CONFIG", "discoveryAddress: http://b:1", "must be https://"},
                     Bad{"XDS_ADDRESS", "http://localhost.example/", "must be https://"},
                     Bad{"ISTIO_META_DNS_PROXY_ADDR", "localhost", "localhost:<port>"},
                     Bad{"ENABLE_PROXY", "false", "not supported", Errc::unsupported},
