@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -23,9 +25,16 @@ using namespace std::chrono_literals;
 
 inline constexpr std::string_view kServerIp = "127.0.0.3";
 
-inline std::uint16_t free_port() {
-  auto fd = net::listen_tcp({}, SocketAddress{IpAddress::v4_loopback(), 0}, {}, {});
-  return net::local_address(fd->get())->port;
+// Three ports that are free on every address, no two of them the same: listeners share a port
+// without a word where it is asked for.
+inline std::array<std::uint16_t, 3> free_ports() {
+  std::array<UniqueFd, 3> held;
+  std::array<std::uint16_t, 3> ports{};
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    held[i] = *net::listen_tcp({}, SocketAddress{IpAddress::v4(0, 0, 0, 0), 0}, {}, {});
+    ports[i] = net::local_address(held[i].get())->port;
+  }
+  return ports;
 }
 
 inline state::Workload workload(std::string_view name, std::string_view ip) {
@@ -43,16 +52,15 @@ inline state::Workload workload(std::string_view name, std::string_view ip) {
 class NodeTest : public ::testing::Test {
  protected:
   NodeTest() {
-    settings_.inbound_port = free_port();
-    settings_.outbound_port = free_port();
-    settings_.inbound_plaintext_port = free_port();
+    app_ = *net::listen_tcp({}, SocketAddress{*IpAddress::parse(kServerIp), 0}, {}, {});
+    app_port_ = net::local_address(app_.get())->port;
+    std::tie(settings_.inbound_port, settings_.outbound_port, settings_.inbound_plaintext_port) =
+        std::tuple_cat(free_ports());
     settings_.original_source = OriginalSource::off;
     settings_.ipv6 = false;
     settings_.workload_timeout = 200ms;
     settings_.inbound.internal_ports.ports = {settings_.inbound_port, settings_.outbound_port,
                                               settings_.inbound_plaintext_port};
-    app_ = *net::listen_tcp({}, SocketAddress{*IpAddress::parse(kServerIp), 0}, {}, {});
-    app_port_ = net::local_address(app_.get())->port;
     make_node(1);
     store_.add_listener([this](const state::Changes& changes) { node_->on_changes(changes); });
     apply(workload("cart", kServerIp));
