@@ -176,7 +176,10 @@ TEST_F(AgentTest, PutsBackRulesThatSomebodyFlushed) {
   connect_daemon();
   enroll_well(request(box));
   box.run("nft flush ruleset");
-  const auto in_place = [&] { return *redirection_in_place(box.fd(), {}); };
+  const auto in_place = [&] {
+    const auto found = redirection_in_place(box.fd(), {});  // fails while the rules change
+    return found && *found;
+  };
   while (!in_place()) std::this_thread::yield();
   box.run("ip rule del priority 32764");
   while (!in_place()) std::this_thread::yield();
