@@ -109,7 +109,7 @@ bool Tunnel::receive_some() {
   return true;
 }
 
-// One read. 0 with readable_ unchanged is the peer's end.
+// One read. 0: nothing is there yet, or the peer has ended, which sets peer_ended_.
 Result<std::size_t> Tunnel::read_more(MutableBytes room) {
   const auto n = ::recv(fd_.get(), room.data(), room.size(), 0);
   if (n < 0) {
