@@ -68,6 +68,13 @@ lint_tests() {
   add_closing_line "$log"
 }
 
+chart_tests() {
+  say "charts and manifests"
+  local log="$log_dir/charts.log"
+  python3 tests/charts/run.py 2>&1 | tee "$log"
+  add_closing_line "$log"
+}
+
 # The modules where threads meet. The others are confined to one thread and have nothing to race.
 tsan_modules='metrics net hbone state proxy control host'
 # These two talk through the distribution's gRPC and protobuf, which are not built for the sanitizer:
