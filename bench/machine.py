@@ -6,6 +6,8 @@ import platform
 import re
 import subprocess
 
+from harness import tools
+
 
 def _output(*words):
     try:
@@ -78,4 +80,6 @@ def describe(options):
     }
     if options.peer:
         about["peer"] = _version(options.peer)
+    if options.sidecars:
+        about["envoy"] = _output(tools.envoy(), "--version")[-200:]
     return about

@@ -31,7 +31,7 @@ def fortio(variant, seconds, rate, connections, *words):
     text, cpu = client(
         variant, "env", *(f"{k}={v}" for k, v in GENERATOR.items()), "fortio", "load", "-qps", rate, "-c", connections,
         "-t", f"{seconds}s", "-quiet", "-uniform", "-allow-initial-errors", *words, "-json", "-",
-        f"http://{variant.address}:{HTTP}/", seconds=seconds)
+        f"http://{variant.target}:{HTTP}/", seconds=seconds)
     result = json.loads(text[text.index("{"):])
     requests = result["DurationHistogram"]["Count"]
     good = result["RetCodes"].get("200", 0)
@@ -72,15 +72,14 @@ def iperf(variant, seconds, *words):
     raise RuntimeError(f"{variant.name}: iperf3 {words}: {got.get('error') or text[-800:]}")
 
 
-def fixed_rate(variant, options):
+def fixed_rate(variant, options, rate=1000):
     for connections in (2, 16, 64):
-        got = fortio_latencies(variant, options.seconds, 1000, connections)
+        got = fortio_latencies(variant, options.seconds, rate, connections)
+        at = f"at {rate:,}/s, c={connections}"
         for rank, micros in got["percentiles"].items():
-            yield sample(variant, f"p{rank} at 1,000/s, c={connections}", micros, "us",
-                         errors=got["errors"], rate=got["rate"])
+            yield sample(variant, f"p{rank} {at}", micros, "us", errors=got["errors"], rate=got["rate"])
         if variant.daemons:
-            yield sample(variant, f"CPU per 1,000 requests at 1,000/s, c={connections}",
-                         got["cpu"] / got["requests"] * 1e6, "ms")
+            yield sample(variant, f"CPU per 1,000 requests {at}", got["cpu"] / got["requests"] * 1e6, "ms")
 
 
 def highest_rate(variant, options):
@@ -118,7 +117,7 @@ def handshakes(variant, options):
         return
     issuer = certificates.of_mesh(variant.mesh)
     cert, key = issuer.issue("bench", "spiffe://cluster.local/ns/demo/sa/bench")
-    command = variant.plain.ns.command(
+    command = variant.plain.command(
         "openssl", "s_time", "-connect", f"{variant.address}:15008", "-cert", cert, "-key", key,
         "-CAfile", issuer.cert, "-new", "-tls1_3", "-time", int(options.seconds))
     server = variant.daemons[1]

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 ETH_P_ALL = 3
 
@@ -17,14 +18,17 @@ class Capture:
             self.socket.bind((interface, 0))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.settimeout(0.1)
-        self.packets, self.size, self.stopped = [], 0, False
+        self.packets, self.size, self.end = [], 0, None
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
-        while not self.stopped:
+        """After the block, what has come already is still read: until nothing comes, or a second."""
+        while self.end is None or time.monotonic() < self.end:
             try:
                 packet = self.socket.recv(1 << 16)
             except TimeoutError:
+                if self.end is not None:
+                    return
                 continue
             if self.size < self.LIMIT:
                 self.packets.append(packet)
@@ -35,7 +39,7 @@ class Capture:
         return self
 
     def __exit__(self, *_):
-        self.stopped = True
+        self.end = time.monotonic() + 1
         self.thread.join()
         self.socket.close()
 
