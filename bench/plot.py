@@ -5,7 +5,7 @@ import html
 import report
 from against_sidecars import TITLES
 
-WIDTH, PANEL, GAP, LEFT, TOP, BAR = 860, 270, 25, 0, 46, 15
+WIDTH, PANEL, GAP, LEFT, TOP, BAR = 880, 270, 30, 8, 46, 15
 COLOURS = {"direct": "#8a8f98", "sidecars": "#d9822b", "peer": "#4c8bd6", "culvert": "#2a9d6f"}
 STYLE = """
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #24292f }
@@ -45,7 +45,7 @@ def _legend(names):
 
 
 def panels(medians):
-    """[(title, [(label, {variant: value})])] of what there is to show."""
+    """[(title, what it is in, [(label, {variant: value})])] of what there is to show."""
     def rows(pattern, label):
         found = {}
         for (measure, variant), (value, _) in medians.items():
@@ -63,19 +63,19 @@ def panels(medians):
         wanted = measure.startswith(("p50 ", "p90 ", "p99 ")) and measure.endswith("c=16")
         return measure.split(" ")[0] if wanted else None
 
-    return [("Latency of a request, µs (16 connections)", rows(" at ", latency)),
-            ("CPU of all proxies, ms per 1,000 requests", rows("CPU per", connections)),
-            ("Memory of a node's proxies, MB", rows("memory of a node", node))]
+    return [("Latency", "µs a request, 16 connections", rows(" at ", latency)),
+            ("CPU of all proxies", "ms per 1,000 requests", rows("CPU per", connections)),
+            ("Memory of a node's proxies", "MB", rows("memory of a node", node))]
 
 
 def draw(names, samples):
     """The SVG as text."""
     body, height = _legend(names), 0
-    for number, (title, groups) in enumerate(panels(report.medians(samples))):
+    for number, (title, unit, groups) in enumerate(panels(report.medians(samples))):
         x = LEFT + number * (PANEL + GAP)
         largest = max((v for _, values in groups for v in values.values()), default=1)
-        parts, y = _bars(x, TOP + 8, groups, names, largest)
-        body += [_text(x, TOP, title, "title"), *parts]
+        parts, y = _bars(x, TOP + 24, groups, names, largest)
+        body += [_text(x, TOP, title, "title"), _text(x, TOP + 15, unit, "small"), *parts]
         height = max(height, y)
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
