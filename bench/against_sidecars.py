@@ -97,17 +97,19 @@ def _ratio(row, base):
 
 
 def render(about, names, samples):
-    """The table: medians over the rounds, and Culvert's part of the others' figures."""
-    medians = report.with_added_latency(report.medians(samples))
+    """The table: medians over the rounds, Culvert's part of the others' figures, and of the sidecars'
+    the smallest and largest part of a round."""
+    medians, spread = report.with_added_latency(report.medians(samples)), report.spread(samples, "sidecars")
     rows = {}
     for (measure, variant), (value, unit) in medians.items():
         if "p99.9" not in measure:
             rows.setdefault((measure, unit), {})[variant] = value
     bases = [n for n in ("sidecars", "peer") if n in names and "culvert" in names]
-    head = ["measure", "unit", *(TITLES[n] for n in names), *(f"Culvert / {TITLES[b]}" for b in bases)]
+    head = ["measure", "unit", *(TITLES[n] for n in names), *(f"Culvert / {TITLES[b]}" for b in bases), "rounds"]
     lines = [f"{key}: {value}" for key, value in about.items()] + ["", "| " + " | ".join(head) + " |"]
     lines.append("|---|---|" + "---:|" * (len(head) - 2))
     for (measure, unit), row in sorted(rows.items(), key=lambda r: r[0][0].startswith("added")):
-        cells = [measure, unit, *(report.number(row.get(n)) for n in names), *(_ratio(row, b) for b in bases)]
+        cells = [measure, unit, *(report.number(row.get(n)) for n in names), *(_ratio(row, b) for b in bases),
+                 spread.get(measure, "-")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", "failed requests in all runs: 0"])

@@ -81,5 +81,5 @@ def describe(options):
     if options.peer:
         about["peer"] = _version(options.peer)
     if options.sidecars:
-        about["envoy"] = _output(tools.envoy(), "--version")[-200:]
+        about["envoy"] = _output(tools.envoy(), "--version").rpartition("version: ")[2]
     return about

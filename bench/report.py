@@ -27,15 +27,15 @@ def medians(samples):
     return {key: (statistics.median(v), unit) for key, (v, unit) in values.items()}
 
 
-def spread(samples):
-    """{measure: "smallest to largest"} ratio culvert/peer within one round, where there are several."""
+def spread(samples, base="peer"):
+    """{measure: "smallest to largest"} ratio culvert/base within one round, where there are several."""
     rounds = {}
     for s in samples:
         rounds.setdefault((s["measure"], s["round"]), {})[s["variant"]] = s["value"]
     ratios = {}
     for (measure, _), value in rounds.items():
-        if value.get("peer") and "culvert" in value:
-            ratios.setdefault(measure, []).append(value["culvert"] / value["peer"])
+        if value.get(base) and "culvert" in value:
+            ratios.setdefault(measure, []).append(value["culvert"] / value[base])
     return {m: f"{min(r):.2f} to {max(r):.2f}" for m, r in ratios.items() if len(r) > 1}
 
 

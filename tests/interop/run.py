@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Interoperability: a mesh with culvert on one node and a foreign daemon on the other, and foreign
-clients of port 15008. Needs root; CULVERT_PEER names the binary of a reference ztunnel."""
+clients of port 15008; a real Envoy. Needs root; CULVERT_PEER names the binary of a reference ztunnel."""
 
 import pathlib
 import sys
