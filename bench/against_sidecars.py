@@ -92,8 +92,9 @@ TITLES = {"direct": "no mesh", "sidecars": "sidecars", "peer": "reference", "cul
 
 
 def _ratio(row, base):
+    """An added latency that is lost in the noise has none."""
     own, other = row.get("culvert"), row.get(base)
-    return f"{own / other:.2f}" if own is not None and other else "-"
+    return f"{own / other:.2f}" if own and other and min(own, other) > 0 else "-"
 
 
 def render(about, names, samples):
