@@ -94,7 +94,9 @@ TITLES = {"direct": "no mesh", "sidecars": "sidecars", "peer": "reference", "cul
 def _ratio(row, base):
     """An added latency that is lost in the noise has none."""
     own, other = row.get("culvert"), row.get(base)
-    return f"{own / other:.2f}" if own and other and min(own, other) > 0 else "-"
+    if not own or not other or min(own, other) <= 0:
+        return "-"
+    return f"{own / other:.2f}" if own > other / 10 else f"{own / other:.2g}"
 
 
 def render(about, names, samples):

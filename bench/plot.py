@@ -63,7 +63,8 @@ def panels(medians):
         wanted = measure.startswith(("p50 ", "p90 ", "p99 ")) and measure.endswith("c=16")
         return measure.split(" ")[0] if wanted else None
 
-    return [("Latency", "µs a request, 16 connections", rows(" at ", latency)),
+    rates = [m.split(" at ")[1].rsplit(", c=")[0] for m, _ in medians if latency(m)]
+    return [("Latency", f"µs at {rates[0]}, 16 connections" if rates else "", rows(" at ", latency)),
             ("CPU of all proxies", "ms per 1,000 requests", rows("CPU per", connections)),
             ("Memory of a node's proxies", "MB", rows("memory of a node", node))]
 
