@@ -79,7 +79,8 @@ HttpReply answer_stats(const HttpRequest& request, const Hooks& hooks) {
   if (request.path != "/metrics" && request.path != "/stats/prometheus") return not_found();
   const bool open_metrics =
       request.accept.find("application/openmetrics-text") != std::string::npos;
-  auto reply = text(hooks.metrics(),
+  auto reply = text(hooks.metrics(open_metrics ? metrics::Exposition::open_metrics
+                                               : metrics::Exposition::prometheus),
                     open_metrics ? "application/openmetrics-text;charset=utf-8;version=1.0.0"
                                  : "text/plain; charset=utf-8");
   compress(reply, request.accept_encoding);

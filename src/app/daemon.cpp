@@ -93,7 +93,7 @@ Result<void> Daemon::start_admin() {
   ports.log_filter = options_.log_filter;
   admin::Hooks hooks;
   hooks.config_dump = [this] { return config_dump(); };
-  hooks.metrics = [this] { return catalog_.render(); };
+  hooks.metrics = [this](metrics::Exposition exposition) { return catalog_.render(exposition); };
   hooks.pending = [this] { return readiness_.pending(); };
   hooks.quit = [this] {
     boost::asio::post(io_, [this] { begin_drain("asked on the admin port"); });

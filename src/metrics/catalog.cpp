@@ -1,7 +1,6 @@
 #include "culvert/metrics/catalog.hpp"
 
 #include "culvert/base/log.hpp"
-#include "culvert/metrics/openmetrics.hpp"
 #include "metrics/process.hpp"
 
 namespace culvert::metrics {
@@ -99,11 +98,11 @@ void Catalog::on_demand_dns(const PeerLabels& source, std::string_view hostname)
       .add();
 }
 
-std::string Catalog::render() const {
+std::string Catalog::render(Exposition exposition) const {
   std::string out;
-  append_traffic(out, traffic_);
-  registry_.for_each([&out](const FamilySpec& family, std::span<const Sample> samples) {
-    append_family(out, family, samples);
+  append_traffic(out, traffic_, exposition);
+  registry_.for_each([&](const FamilySpec& family, std::span<const Sample> samples) {
+    append_family(out, family, samples, exposition);
   });
   out += "# EOF\n";
   return out;

@@ -10,11 +10,21 @@ namespace culvert::metrics {
 
 namespace {
 
-void append_head(std::string& out, std::string_view name, std::string_view help,
-                 std::string_view type, std::string_view unit) {
-  out.append("# HELP ").append(name).append(" ").append(help).append("\n");
-  out.append("# TYPE ").append(name).append(" ").append(type).append("\n");
-  if (!unit.empty()) out.append("# UNIT ").append(name).append(" ").append(unit).append("\n");
+struct Head {
+  std::string_view name;
+  std::string_view help;
+  std::string_view type;
+  std::string_view unit;
+};
+
+void append_head(std::string& out, const Head& head, Exposition exposition) {
+  const bool open_metrics = exposition == Exposition::open_metrics;
+  const auto suffix = !open_metrics && head.type == "counter" ? "_total" : "";
+  out.append("# HELP ").append(head.name).append(suffix).append(" ").append(head.help);
+  out.append("\n# TYPE ").append(head.name).append(suffix).append(" ").append(head.type);
+  if (open_metrics && !head.unit.empty())
+    out.append("\n# UNIT ").append(head.name).append(" ").append(head.unit);
+  out += '\n';
 }
 
 void append_label(std::string& out, std::string_view name, std::string_view value) {
@@ -136,10 +146,11 @@ void append_number(std::string& out, double value) {
   out.append(text.data(), result.ptr);
 }
 
-void append_family(std::string& out, const FamilySpec& spec, std::span<const Sample> samples) {
+void append_family(std::string& out, const FamilySpec& spec, std::span<const Sample> samples,
+                   Exposition exposition) {
   if (samples.empty()) return;
   const bool counter = spec.type == FamilyType::counter;
-  append_head(out, spec.name, spec.help, counter ? "counter" : "gauge", spec.unit);
+  append_head(out, {spec.name, spec.help, counter ? "counter" : "gauge", spec.unit}, exposition);
   for (const Sample& sample : samples) {
     out.append(spec.name).append(counter ? "_total" : "");
     const auto labels = std::min(spec.label_names.size(), sample.label_values.size());
@@ -155,10 +166,10 @@ void append_family(std::string& out, const FamilySpec& spec, std::span<const Sam
   }
 }
 
-void append_traffic(std::string& out, const TrafficRegistry& traffic) {
+void append_traffic(std::string& out, const TrafficRegistry& traffic, Exposition exposition) {
   for (const TrafficFamily& family : kTrafficFamilies) {
     const auto start = out.size();
-    append_head(out, family.name, family.help, "counter", "");
+    append_head(out, {family.name, family.help, "counter", ""}, exposition);
     const auto samples = out.size();
     traffic.for_each([&](const TrafficLabels& labels, const TrafficCounters& counters) {
       append_traffic_series(out, family, labels, counters);

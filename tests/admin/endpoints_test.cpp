@@ -12,7 +12,9 @@ class Endpoints : public testing::Test {
  protected:
   Endpoints() {
     hooks.config_dump = [] { return std::string("{\n}\n"); };
-    hooks.metrics = [] { return std::string("# EOF\n"); };
+    hooks.metrics = [](metrics::Exposition exposition) {
+      return std::string(exposition == metrics::Exposition::open_metrics ? "open" : "text");
+    };
     hooks.pending = [this] { return pending; };
     hooks.quit = [this] { ++quits; };
   }
@@ -46,12 +48,12 @@ TEST_F(Endpoints, MetricsAnswerAnyMethodInTheFormatAskedFor) {
     auto reply = answer_stats({"GET", path, "", "", ""}, hooks);
     EXPECT_EQ(reply.status, 200U);
     EXPECT_EQ(reply.content_type, "text/plain; charset=utf-8");
-    EXPECT_EQ(reply.body, "# EOF\n");
+    EXPECT_EQ(reply.body, "text");
     reply = answer_stats(
         {"POST", path, "", "text/plain;q=0.5, application/openmetrics-text;version=1.0.0", ""},
         hooks);
     EXPECT_EQ(reply.content_type, "application/openmetrics-text;charset=utf-8;version=1.0.0");
-    EXPECT_EQ(reply.body, "# EOF\n");
+    EXPECT_EQ(reply.body, "open");
   }
   EXPECT_EQ(answer_stats({"GET", "/", "", "", ""}, hooks).status, 404U);
 }

@@ -66,7 +66,7 @@ class ServerTest : public testing::Test {
   void start() {
     Hooks hooks;
     hooks.config_dump = [this] { return dump; };
-    hooks.metrics = [] { return std::string("# EOF\n"); };
+    hooks.metrics = [](metrics::Exposition) { return std::string("# EOF\n"); };
     hooks.pending = [] { return std::vector<std::string>{"proxy"}; };
     hooks.quit = [this] { ++quits; };
     ServerOptions options;

@@ -37,6 +37,29 @@ TEST(OpenMetrics, AFamilyIsWrittenExactly) {
   EXPECT_EQ(out, "");
 }
 
+TEST(OpenMetrics, PrometheusTextCallsACounterAsItsSamples) {
+  std::string out;
+  const Sample samples[] = {{{}, 3}};
+  append_family(out, {"things_bytes", "Things seen.", FamilyType::counter, {}, "bytes"}, samples,
+                Exposition::prometheus);
+  append_family(out, {"open", "Open.", FamilyType::gauge}, samples, Exposition::prometheus);
+  EXPECT_EQ(out,
+            "# HELP things_bytes_total Things seen.\n"
+            "# TYPE things_bytes_total counter\n"
+            "things_bytes_total 3\n"
+            "# HELP open Open.\n"
+            "# TYPE open gauge\n"
+            "open 3\n");
+  TrafficRegistry traffic;
+  traffic.get({}).open();
+  out.clear();
+  append_traffic(out, traffic, Exposition::prometheus);
+  EXPECT_TRUE(out.starts_with(
+      "# HELP istio_tcp_connections_opened_total The total number of TCP connections opened.\n"
+      "# TYPE istio_tcp_connections_opened_total counter\n"
+      "istio_tcp_connections_opened_total{"));
+}
+
 TEST(OpenMetrics, NoLabelsNoBraces) {
   std::string out;
   const Sample samples[] = {{{}, 7}};

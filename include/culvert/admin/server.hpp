@@ -4,6 +4,7 @@
 #pragma once
 
 #include "culvert/base/result.hpp"
+#include "culvert/metrics/openmetrics.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -26,8 +27,8 @@ struct ServerOptions {
 // What the servers ask and tell the rest of the process. Called on the admin thread; all must be
 // set, must not throw and must stay callable until the server is stopped.
 struct Hooks {
-  std::function<std::string()> config_dump;           // the JSON document
-  std::function<std::string()> metrics;               // OpenMetrics text
+  std::function<std::string()> config_dump;  // the JSON document
+  std::function<std::string(metrics::Exposition)> metrics;
   std::function<std::vector<std::string>()> pending;  // readiness tasks, sorted; empty: ready
   std::function<void()> quit;                         // POST /quitquitquit: begin to drain
 };

@@ -3,6 +3,7 @@
 // handed down by reference.
 #pragma once
 
+#include "culvert/metrics/openmetrics.hpp"
 #include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
 
@@ -46,8 +47,8 @@ class Catalog {
   // One request answered by resolving a workload's hostname on demand.
   void on_demand_dns(const PeerLabels& source, std::string_view hostname);
 
-  // The whole exposition, OpenMetrics 1.0 text ending in "# EOF". Any thread.
-  std::string render() const;
+  // Every family that has samples, ending in "# EOF" (a comment in Prometheus text). Any thread.
+  std::string render(Exposition exposition = Exposition::open_metrics) const;
 
  private:
   static std::size_t index(Reporter reporter) { return static_cast<std::size_t>(reporter); }
