@@ -17,6 +17,8 @@ namespace {
 const log::Target kLog("app");
 // How long connections get to end once they have been cut.
 constexpr auto kCutGrace = std::chrono::seconds(2);
+// In place of the uid that the node agent gives to other pods.
+constexpr std::string_view kOwnPod = "own";
 // How long whoever interrupts a second time waits for a slow reader of the log.
 constexpr auto kHurriedLog = std::chrono::milliseconds(200);
 // After the first synchronization: pods have been handed over and certificates fetched by then.
@@ -135,7 +137,6 @@ Result<void> Daemon::start_control_plane() {
 // No pod is served before the mesh and its policies are known.
 void Daemon::on_synced() {
   readiness_.complete(admin::Readiness::kState);
-  readiness_.complete(admin::Readiness::kProxy);
   log::info(kLog, "the mesh is known");
   settled_.expires_after(kStartUp);
   settled_.async_wait([](const boost::system::error_code& error) {
@@ -145,6 +146,29 @@ void Daemon::on_synced() {
 }
 
 void Daemon::on_zds(bool ready, std::size_t active, std::size_t pending) {
+  if (!draining_) serve_own_pod();
+}
+
+// Who has an identity of its own can be scraped through the mesh.
+void Daemon::serve_own_pod() {
+  const auto own = options_.own_workload();
+  if (!own) return on_own_pod({});
+  const proxy::PodInfo pod{Name(own->namespace_), Name(own->name), Name(own->service_account),
+                           true};
+  node_->start_pod(std::string(kOwnPod), pod, nullptr, [this](Result<void> started) {
+    boost::asio::post(io_, [this, started = std::move(started)] { on_own_pod(started); });
+  });
+}
+
+// A port of ours that somebody else has is a mistake to be told at once, as it is with the others.
+void Daemon::on_own_pod(const Result<void>& started) {
+  if (!started) {
+    log::error(kLog, "cannot start: this pod's own metrics cannot be served to the mesh",
+               {log::str("error", started.error().detail)});
+    failed_ = true;
+    return io_.stop();
+  }
+  readiness_.complete(admin::Readiness::kProxy);
   catalog_.active_proxies().set(static_cast<std::int64_t>(active));
   catalog_.pending_proxies().set(static_cast<std::int64_t>(pending));
   if (ready) {
@@ -206,16 +230,18 @@ void Daemon::on_deadline() {
   });
 }
 
-void Daemon::run() {
+bool Daemon::run() {
   io_.run();
   // Nobody handles it from here on: an impatient operator's Ctrl-C ends the process by itself.
   signals_.remove(SIGINT);
-  log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
+  if (!failed_)
+    log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
   admin_->stop();  // requests under way are answered; its hooks still find everything
 }
 
 std::string Daemon::config_dump() {
   admin::DumpInput input;
+  return !failed_;
   input.store = &store_;
   const auto local = local_ ? local_->current() : nullptr;
   input.local = local.get();

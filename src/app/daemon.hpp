@@ -32,16 +32,19 @@ class Daemon {
   // Binds, connects, starts. The error is one sentence for the operator.
   Result<void> start();
   // Runs until drained after SIGTERM, SIGINT or /quitquitquit, or until the deadline has passed,
-  // and until requests under way on the ports for operators are answered (Server::stop()).
-  // Afterwards the process must end without destructors: connections that would not end may still
-  // be there, and gRPC's threads run to the last.
-  void run();
+  // and until requests under way on the ports for operators are answered (Server::stop()). False
+  // when start-up failed after all; its last line says why. Afterwards the process must end without
+  // destructors: connections that would not end may still be there, and gRPC's threads run to the
+  // last.
+  bool run();
 
  private:
   Result<void> start_control_plane();
   Result<void> start_admin();
   void join_store();
   void on_synced();
+  void serve_own_pod();
+  void on_own_pod(const Result<void>& started);
   void on_zds(bool ready, std::size_t active, std::size_t pending);
   void await_signal();
   void on_signal(int number);
@@ -69,6 +72,7 @@ class Daemon {
   bool draining_ = false;
   bool forced_ = false;
   bool drained_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace culvert::app

@@ -69,9 +69,9 @@ int run(const std::vector<std::string>& arguments) {
     start_error(started.error());
     std::_Exit(1);  // nothing carries traffic yet; threads of libraries may
   }
-  daemon.run();
+  const bool well = daemon.run();
   log::stop();
-  std::_Exit(0);  // see Daemon::run()
+  std::_Exit(well ? 0 : 1);  // see Daemon::run()
 }
 
 }  // namespace

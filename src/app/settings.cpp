@@ -29,6 +29,7 @@ proxy::Settings proxy_settings(const Options& options) {
     settings.original_source =
         *options.original_source ? proxy::OriginalSource::required : proxy::OriginalSource::off;
   }
+  settings.own_port = options.stats_port;
   settings.ipv6 = options.ipv6;
   settings.reuse_port = options.inpod_port_reuse;
   settings.response_baggage = options.response_baggage;

@@ -98,6 +98,11 @@ h2::Stream* accept_stream(PodProxy& pod, hbone::Tunnel& tunnel, const h2::Reques
     return refuse(tunnel, request, refusal->http_status, refusal->reason);
   }
   const auto& target = std::get<state::InboundTarget>(decision);
+  if (!pod.serves(target)) {
+    return refuse(tunnel, request, 503,
+                  "port " + std::to_string(target.next_hop.port) +
+                      " of the daemon itself is not served: only its metrics are");
+  }
   if (target.proxy_destination) {
     return refuse(tunnel, request, 503,
                   "application tunnels with the PROXY protocol are not supported");

@@ -15,10 +15,13 @@ PodProxy::PodProxy(Environment& environment, PodInfo info, net::Netns netns,
     : environment_(environment),
       info_(std::move(info)),
       netns_(netns),
+      socket_(environment.settings.socket),
       on_idle_(std::move(on_idle)),
       pool_(environment.tunnels, hbone::DialSettings{netns, environment.settings.socket}),
       traffic_(environment.traffic),
-      handshakes_(environment.settings.max_handshakes) {}
+      handshakes_(environment.settings.max_handshakes) {
+  if (info_.own) socket_.mark.reset();  // it tells redirection whose packets are whose
+}
 
 PodProxy::~PodProxy() = default;
 
@@ -29,15 +32,15 @@ Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool
   options.reuse_port = settings().reuse_port;
   options.transparent = transparent;
   auto fd = net::listen_tcp(netns_, SocketAddress{v6 ? IpAddress::v6_any() : IpAddress(), port},
-                            settings().socket, options);
+                            socket_, options);
   if (!fd && v6 && fd.error().code == Errc::unsupported) {  // IPv6 is switched off
-    fd = net::listen_tcp(netns_, SocketAddress{IpAddress(), port}, settings().socket, options);
+    fd = net::listen_tcp(netns_, SocketAddress{IpAddress(), port}, socket_, options);
   }
   if (!fd) return fd.error();
   // Who comes in here is in the pod; what is accepted takes it over.
   if (port == settings().outbound_port) net::skip_pacing(fd->get());
   auto accept = [this, handler](UniqueFd client, const SocketAddress& peer) {
-    net::prepare_accepted(client.get(), settings().socket.keepalive);
+    net::prepare_accepted(client.get(), socket_.keepalive);
     net::spawn(worker(), handler(*this, Attempt(*this), std::move(client), peer));
   };
   auto listener = std::make_unique<net::Listener>(
@@ -52,12 +55,12 @@ Result<void> PodProxy::start() {
     std::string_view name;
     Handler handler;
   };
-  const Wanted wanted[] = {
-      {settings().outbound_port, "outbound", serve_outbound},
-      {settings().inbound_plaintext_port, "inbound plaintext", serve_plaintext},
-      {settings().inbound_port, "inbound", serve_hbone},
-  };
-  spoof_ = settings().original_source != OriginalSource::off;
+  std::vector<Wanted> wanted = {{settings().inbound_port, "inbound", serve_hbone}};
+  if (!info_.own) {
+    wanted.push_back({settings().outbound_port, "outbound", serve_outbound});
+    wanted.push_back({settings().inbound_plaintext_port, "inbound plaintext", serve_plaintext});
+  }
+  spoof_ = !info_.own && settings().original_source != OriginalSource::off;
   judged_as_ = workload();
   for (const auto& one : wanted) {
     auto listener = listen(one.port, spoof_, one.name, one.handler);
@@ -116,6 +119,11 @@ void PodProxy::check_idle() {
   }
   idle_announced_ = true;
   worker().post(on_idle_);
+}
+
+// Not what listens on our loopback, nor any other port of ours: they trust whoever reaches them.
+bool PodProxy::serves(const state::InboundTarget& target) const {
+  return !info_.own || (target.next_hop.port == settings().own_port && !target.loopback);
 }
 
 h2::Stream* PodProxy::on_request(hbone::Tunnel& tunnel, const h2::Request& request) {

@@ -70,6 +70,9 @@ class PodProxy final : public hbone::TunnelOwner {
   Environment& environment() { return environment_; }
   const Settings& settings() const { return environment_.settings; }
   const net::Netns& netns() const { return netns_; }
+  const net::SocketOptions& socket_options() const { return socket_; }
+  // Whether this pod takes streams for that target at all.
+  bool serves(const state::InboundTarget& target) const;
   hbone::Pool& pool() { return pool_; }
   // This pod's record, or null when the mesh does not know it.
   state::WorkloadPtr workload() const;
@@ -129,6 +132,7 @@ class PodProxy final : public hbone::TunnelOwner {
   Environment& environment_;
   const PodInfo info_;
   const net::Netns netns_;
+  net::SocketOptions socket_;  // constant after construction
   const std::function<void()> on_idle_;
   hbone::Pool pool_;
   TrafficCache traffic_;

@@ -51,6 +51,29 @@ TEST_F(NodeTest, BooksAConnectionOnTheServiceThatTheClientMeant) {
       << catalog_.render();
 }
 
+TEST_F(NodeTest, OfTheOwnPodOnlyOnePortIsReached) {
+  settings_.own_port = app_port_;
+  settings_.original_source = OriginalSource::required;  // of others, not of ourselves
+  make_node(1);
+  Started started;
+  node_->start_pod("own", {Name("shop"), Name("cart"), Name("cart"), true}, nullptr,
+                   [&started](Result<void> r) {
+                     started.result = std::move(r);
+                     started.answered = true;
+                   });
+  run_until([&] { return started.answered.load(); });
+  ASSERT_TRUE(started.result.has_value()) << started.result.error().detail;
+  EXPECT_EQ(connect(target()), 200);
+  const auto other = static_cast<std::uint16_t>(app_port_ + 1);
+  EXPECT_EQ(connect(std::string(kServerIp) + ":" + std::to_string(other)), 503);
+  for (const auto port : {settings_.outbound_port, settings_.inbound_plaintext_port}) {
+    sockaddr_storage native{};
+    const auto length = SocketAddress{*IpAddress::parse(kServerIp), port}.to_native(native);
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_NE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&native), length), 0) << port;
+  }
+}
+
 TEST_F(NodeTest, AnswersWithTheDocumentedStatus) {
   ASSERT_TRUE(start_pod().has_value());
   EXPECT_EQ(connect("127.0.0.99:80"), 400);  // not this pod

@@ -16,6 +16,9 @@ struct PodInfo {
   Name namespace_;
   Name name;
   Name service_account;
+  // The daemon's own pod: tunnels end in it for one port, Settings::own_port. Nothing is redirected
+  // there, its packets bear no mark, and nobody's address is borrowed.
+  bool own = false;
 
   // "namespace/name", for logs.
   std::string to_string() const { return namespace_.str() + "/" + name.str(); }

@@ -23,6 +23,7 @@ struct Settings {
   std::uint16_t outbound_port = 15001;           // redirected connections of the pod
   std::uint16_t inbound_plaintext_port = 15006;  // redirected connections to the pod
   std::uint16_t inbound_port = 15008;            // HBONE from peers
+  std::uint16_t own_port = 15020;                // all that peers reach of ourselves: metrics
   state::InboundSettings inbound;                // rules for CONNECT targets
   OriginalSource original_source = OriginalSource::automatic;
   bool ipv6 = true;
