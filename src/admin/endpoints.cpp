@@ -17,6 +17,11 @@ constexpr std::string_view kIndex = R"(<!DOCTYPE html>
 <tr><td><a href="config_dump">/config_dump</a></td><td>GET: what the proxy knows, as JSON</td></tr>
 <tr><td>/logging</td><td>POST: show the log filter, or change it with ?level=...</td></tr>
 <tr><td>/quitquitquit</td><td>POST: drain connections and end</td></tr>
+<tr><td>/debug/pprof/profile</td><td>GET: a CPU profile for pprof; ?seconds=1..300 (10)
+and &amp;frequency=1..1000 (100) samples a second</td></tr>
+<tr><td>/debug/pprof/heap</td><td>GET: who holds memory, for pprof</td></tr>
+<tr><td>/debug/pprof/heap/profiling</td><td>GET: whether memory is watched; ?activate=true or false
+changes it</td></tr>
 </table>
 </body>
 </html>
@@ -38,7 +43,8 @@ HttpReply text(std::string body, std::string content_type) {
   return reply;
 }
 
-// Loopback may be shared with others than whoever runs this process.
+}  // namespace
+
 bool may_order(const HttpRequest& request) {
   const auto caller = request.caller ? request.caller() : std::nullopt;
   return caller && (*caller == 0 || *caller == ::geteuid());
@@ -50,8 +56,6 @@ HttpReply forbidden() {
   reply.body = "only root and the user that this process runs as may do that\n";
   return reply;
 }
-
-}  // namespace
 
 HttpReply answer_admin(const HttpRequest& request, const Hooks& hooks,
                        std::string_view log_filter) {

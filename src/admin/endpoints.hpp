@@ -16,6 +16,12 @@ HttpReply answer_stats(const HttpRequest& request, const Hooks& hooks);
 // Port 15021.
 HttpReply answer_readiness(const HttpRequest& request, const Hooks& hooks);
 
+// Whether the caller is root or the user that this process runs as: loopback may be shared with
+// others.
+bool may_order(const HttpRequest& request);
+// What everybody else gets who gives an order.
+HttpReply forbidden();
+
 // /logging: shows or changes the filter in force.
 HttpReply answer_logging(const HttpRequest& request, std::string_view log_filter);
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ struct HttpReply {
   std::string content_type = "text/plain; charset=utf-8";
   std::string content_encoding{};  // empty: as it is
   std::string body{};
+  // Set when the answer takes its time: what the server asks again and again for the reply to give
+  // in place of this one, which is null until it is there. Others are served meanwhile.
+  std::function<std::shared_ptr<HttpReply>()> later{};
 };
 
 using HttpHandler = std::function<HttpReply(const HttpRequest&)>;

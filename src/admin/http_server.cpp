@@ -44,6 +44,8 @@ constexpr std::uint64_t kBodyLimit = 64 * 1024;
 constexpr std::size_t kMostConnections = 256;
 // One large dump and many pages of metrics. A reply may exceed it: the bound is looked at before.
 constexpr std::size_t kMostUnsent = std::size_t{128} << 20;
+// How often a reply that takes its time is asked for.
+constexpr auto kLaterPoll = std::chrono::milliseconds(20);
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 
 std::string view_string(beast::string_view text) { return {text.data(), text.size()}; }
@@ -230,6 +232,19 @@ HttpServer::Async<bool> HttpServer::write(SessionIterator session, Message messa
   co_return !ec;
 }
 
+// The reply that takes its time.
+HttpServer::Async<HttpReply> HttpServer::wait_for(SessionIterator session, HttpReply reply) {
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, Executor>
+      pause(io_.get_executor());
+  while (!session->cut) {
+    if (const auto done = reply.later()) co_return *done;
+    pause.expires_after(kLaterPoll);
+    co_await pause.async_wait(as_result);
+  }
+  co_return reply;
+}
+
 // One request and its reply. False when the connection is to be closed.
 HttpServer::Async<bool> HttpServer::serve_one(SessionIterator session, beast::flat_buffer& buffer) {
   http::request_parser<http::string_body> parser;
@@ -254,6 +269,8 @@ HttpServer::Async<bool> HttpServer::serve_one(SessionIterator session, beast::fl
     auto asked = to_request(request);
     asked.caller = [session] { return caller_of(session->stream.socket()); };
     reply = handler_(asked);
+    if (reply.later) reply = co_await wait_for(session, std::move(reply));
+    if (session->cut) co_return false;
   }
   auto message = to_message(std::move(reply), request.version(), keep_alive,
                             request.method() == http::verb::head);

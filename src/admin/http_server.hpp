@@ -65,6 +65,7 @@ class HttpServer {
   Async<void> accept_loop(Acceptor& acceptor);
   Async<void> serve(SessionIterator session);
   Async<bool> write(SessionIterator session, Message message);
+  Async<HttpReply> wait_for(SessionIterator session, HttpReply reply);
   Async<bool> serve_one(SessionIterator session, boost::beast::flat_buffer& buffer);
   void make_room_for_connection();
   void make_room_for_reply();

@@ -2,6 +2,7 @@
 
 #include "admin/endpoints.hpp"
 #include "admin/http_server.hpp"
+#include "admin/profiling.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -31,8 +32,8 @@ class Server::Impl {
   Impl(const ServerOptions& options, Hooks hooks)
       : hooks_(std::move(hooks)),
         log_filter_(options.log_filter),
-        admin_(io_, "admin",
-               [this](const HttpRequest& r) { return answer_admin(r, hooks_, log_filter_); }),
+        profiling_(hooks_.profiles),
+        admin_(io_, "admin", [this](const HttpRequest& r) { return answer(r); }),
         stats_(io_, "metrics", [this](const HttpRequest& r) { return answer_stats(r, hooks_); }),
         readiness_(io_, "readiness",
                    [this](const HttpRequest& r) { return answer_readiness(r, hooks_); }) {}
@@ -53,6 +54,7 @@ class Server::Impl {
   void stop() {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] {
+      profiling_.end();  // whoever waits for a profile gets what there is of it
       for (HttpServer* server : servers()) server->drain();
       deadline_ = std::chrono::steady_clock::now() + kStopGrace;
       wait_for_sessions();
@@ -65,6 +67,11 @@ class Server::Impl {
   std::uint16_t readiness_port() const { return readiness_.port(); }
 
  private:
+  HttpReply answer(const HttpRequest& request) {
+    if (request.path.starts_with(Profiling::kPrefix)) return profiling_.answer(request);
+    return answer_admin(request, hooks_, log_filter_);
+  }
+
   std::array<HttpServer*, 3> servers() { return {&admin_, &stats_, &readiness_}; }
 
   // The loop ends by itself with the last session; at the deadline it is ended.
@@ -81,6 +88,7 @@ class Server::Impl {
 
   const Hooks hooks_;
   const std::string log_filter_;
+  Profiling profiling_;  // admin thread only
   // Declared before the servers, destroyed after them: coroutines that are still suspended die with
   // it, and their sockets are closed by then.
   asio::io_context io_{1};

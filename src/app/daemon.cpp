@@ -10,15 +10,17 @@
 #include "app/version.hpp"
 #include "culvert/base/log.hpp"
 #include "culvert/base/memory.hpp"
+#include "culvert/profile/cpu.hpp"
+#include "culvert/profile/heap.hpp"
 
 namespace culvert::app {
 
 namespace {
 const log::Target kLog("app");
-// How long connections get to end once they have been cut.
-constexpr auto kCutGrace = std::chrono::seconds(2);
 // In place of the uid that the node agent gives to other pods.
 constexpr std::string_view kOwnPod = "own";
+// How long connections get to end once they have been cut.
+constexpr auto kCutGrace = std::chrono::seconds(2);
 // How long whoever interrupts a second time waits for a slow reader of the log.
 constexpr auto kHurriedLog = std::chrono::milliseconds(200);
 // After the first synchronization: pods have been handed over and certificates fetched by then.
@@ -100,6 +102,8 @@ Result<void> Daemon::start_admin() {
   hooks.quit = [this] {
     boost::asio::post(io_, [this] { begin_drain("asked on the admin port"); });
   };
+  hooks.profiles = {profile::record_cpu, profile::heap_available, profile::heap_active,
+                    profile::activate_heap, profile::record_heap};
   auto server = admin::Server::start(ports, std::move(hooks));
   if (!server) return server.error();
   admin_ = std::move(*server);
@@ -142,10 +146,6 @@ void Daemon::on_synced() {
   settled_.async_wait([](const boost::system::error_code& error) {
     if (!error) release_startup_pages();
   });
-  if (!draining_) zds_->start();
-}
-
-void Daemon::on_zds(bool ready, std::size_t active, std::size_t pending) {
   if (!draining_) serve_own_pod();
 }
 
@@ -169,6 +169,10 @@ void Daemon::on_own_pod(const Result<void>& started) {
     return io_.stop();
   }
   readiness_.complete(admin::Readiness::kProxy);
+  if (!draining_) zds_->start();
+}
+
+void Daemon::on_zds(bool ready, std::size_t active, std::size_t pending) {
   catalog_.active_proxies().set(static_cast<std::int64_t>(active));
   catalog_.pending_proxies().set(static_cast<std::int64_t>(pending));
   if (ready) {
@@ -237,11 +241,11 @@ bool Daemon::run() {
   if (!failed_)
     log::info(kLog, drained_ ? "drained" : "ending with connections that would not close");
   admin_->stop();  // requests under way are answered; its hooks still find everything
+  return !failed_;
 }
 
 std::string Daemon::config_dump() {
   admin::DumpInput input;
-  return !failed_;
   input.store = &store_;
   const auto local = local_ ? local_->current() : nullptr;
   input.local = local.get();

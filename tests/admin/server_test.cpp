@@ -69,6 +69,10 @@ class ServerTest : public testing::Test {
     hooks.metrics = [](metrics::Exposition) { return std::string("# EOF\n"); };
     hooks.pending = [] { return std::vector<std::string>{"proxy"}; };
     hooks.quit = [this] { ++quits; };
+    hooks.profiles.record_cpu = [](std::chrono::milliseconds, int, const std::stop_token& stop) {
+      while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      return Result<std::string>("what there is");
+    };
     ServerOptions options;
     options.admin_port = options.stats_port = options.readiness_port = 0;
     auto started = Server::start(options, std::move(hooks));
@@ -90,6 +94,17 @@ TEST_F(ServerTest, ThreePortsThreeAnswers) {
   EXPECT_EQ(get(server->admin_port(), "/metrics").rfind("HTTP/1.1 404 ", 0), 0U);
   EXPECT_EQ(body(get(server->admin_port(), "/quitquitquit", "POST")), "shutdown now\n");
   EXPECT_EQ(quits, 1);
+}
+
+TEST_F(ServerTest, AProfileHoldsUpNobodyAndEndsWithTheServer) {
+  const auto profile = dial("127.0.0.1", server->admin_port());
+  send_text(profile, "GET /debug/pprof/profile HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(body(get(server->admin_port(), "/config_dump")), "{}\n");
+  while (get(server->admin_port(), "/debug/pprof/profile?seconds=1").find("taken already") ==
+         std::string::npos) {
+  }
+  server->stop();
+  EXPECT_EQ(body(read_all(profile)), "what there is");
 }
 
 TEST_F(ServerTest, AdminIsOnBothLoopbacksAndNowhereElse) {

@@ -6,6 +6,7 @@ import re
 DATA_PATH = {"base", "metrics", "net", "state", "tls", "h2", "hbone"}
 MAY_USE = {
     "base": set(),
+    "profile": {"base"},
     "metrics": {"base"},
     "state": {"base"},
     "net": {"base"},
@@ -15,7 +16,7 @@ MAY_USE = {
     "control": {"base", "metrics", "net", "state", "tls"},
     "proxy": DATA_PATH,
     "admin": {"base", "metrics", "net", "state", "tls", "proxy"},
-    "app": DATA_PATH | {"control", "proxy", "admin"},
+    "app": DATA_PATH | {"control", "proxy", "admin", "profile"},
     "host": {"base", "metrics", "net", "state", "control"},
     "authority": {"base", "metrics", "net", "state", "tls", "control"},
     "cli": DATA_PATH | {"control", "admin", "host", "authority"},
@@ -30,7 +31,7 @@ ONLY_IN = {
     r"openssl/(?!crypto.h)": {"tls", "authority"},
     r"intel-ipsec-mb|ipsec-mb": {"tls"},
     r"grpc(pp)?/": {"control", "authority"},
-    r"google/protobuf/": {"control", "authority", "host"},
+    r"google/protobuf/": {"control", "authority", "host", "profile"},
     r"nftables/": {"host"},
     r"boost/asio": {"net", "tls", "hbone", "control", "proxy", "admin", "app", "host", "authority",
                     "cli"},

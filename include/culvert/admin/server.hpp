@@ -6,9 +6,11 @@
 #include "culvert/base/result.hpp"
 #include "culvert/metrics/openmetrics.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,18 @@ struct ServerOptions {
   std::string log_filter = "info";
 };
 
+// How to take profiles of this process; all in pprof's form, uncompressed.
+struct ProfileHooks {
+  // Blocks for the duration, or until it is told to stop; on a thread of its own.
+  std::function<Result<std::string>(std::chrono::milliseconds, int frequency,
+                                    const std::stop_token&)>
+      record_cpu;
+  std::function<bool()> heap_available;
+  std::function<bool()> heap_active;
+  std::function<Result<void>(bool)> activate_heap;
+  std::function<Result<std::string>()> record_heap;
+};
+
 // What the servers ask and tell the rest of the process. Called on the admin thread; all must be
 // set, must not throw and must stay callable until the server is stopped.
 struct Hooks {
@@ -31,6 +45,7 @@ struct Hooks {
   std::function<std::string(metrics::Exposition)> metrics;
   std::function<std::vector<std::string>()> pending;  // readiness tasks, sorted; empty: ready
   std::function<void()> quit;                         // POST /quitquitquit: begin to drain
+  ProfileHooks profiles;                              // /debug/pprof/
 };
 
 // The servers. Made, stopped and destroyed on one thread, not their own.
