@@ -8,6 +8,7 @@
 
 #include "app/daemon.hpp"
 #include "app/privileges.hpp"
+#include "app/settings.hpp"
 #include "app/version.hpp"
 #include "culvert/app/options.hpp"
 #include "culvert/base/descriptors.hpp"
@@ -53,7 +54,8 @@ Result<void> prepare(const app::Options& options) {
   for (const auto& warning : app::warnings(options)) log::warn(kLog, warning);
   protect_memory();
   raise_descriptor_limit();
-  return app::check_privileges(options);
+  if (auto allowed = app::check_privileges(options); !allowed) return allowed;
+  return app::check_credentials(options);
 }
 
 int run(const std::vector<std::string>& arguments) {

@@ -1,10 +1,15 @@
 #include "app/settings.hpp"
 
+#include "culvert/base/log.hpp"
+
 #include <algorithm>
+#include <string>
 
 namespace culvert::app {
 
 namespace {
+
+const log::Target kLog("app");
 
 std::chrono::seconds seconds(std::chrono::nanoseconds duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration);
@@ -86,6 +91,21 @@ control::CaOptions ca_options(const Options& options) {
   ca.ttl = seconds(options.secret_ttl);
   ca.impersonate = options.proxy_mode == ProxyMode::shared;
   return ca;
+}
+
+Result<void> check_credentials(const Options& options) {
+  const auto ca = ca_options(options).server;
+  const auto token = ca.token.read();
+  if (!token) return token.error().with("AUTH_TOKEN");
+  if (token->empty())
+    log::warn(
+        kLog,
+        "the control plane is asked without a token: AUTH_TOKEN is not set, and no file is at " +
+            std::string(control::TokenSource::kDefaultPath));
+  if (const auto root = control::check_root(ca); !root) return root.error().with("CA_ROOT_CA");
+  if (options.xds_address.empty()) return {};
+  const auto root = control::check_root(xds_options(options).server);
+  return root ? root : root.error().with("XDS_ROOT_CA");
 }
 
 state::LocalNode local_node(const Options& options) {

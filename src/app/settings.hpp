@@ -14,6 +14,10 @@ proxy::Settings proxy_settings(const Options& options);
 hbone::TunnelSettings tunnel_settings(const Options& options);
 control::XdsOptions xds_options(const Options& options);
 control::CaOptions ca_options(const Options& options);
+// Whether the token and the roots that the options name can be read now; an error names the
+// setting. What is read at each later attempt may change, but a start with a wrong setting ends at
+// once.
+Result<void> check_credentials(const Options& options);
 state::LocalNode local_node(const Options& options);
 
 }  // namespace culvert::app

@@ -56,4 +56,9 @@ struct ServerOptions {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+// Whether the root of a server can be read now, for a start that ends with a sentence instead of
+// waiting for what a wrong setting will never bring. Errors as of a connection attempt: Errc::io,
+// not_found or invalid, with the root's name. Reads a file; any thread.
+Result<void> check_root(const ServerOptions& server);
+
 }  // namespace culvert::control

@@ -10,8 +10,18 @@ namespace culvert::control {
 namespace {
 
 Error bad(std::string_view address, std::string_view why) {
-  return fail(Errc::invalid,
-              "server address \"" + std::string(address) + "\": " + std::string(why));
+  return fail(Errc::invalid, "server address \"" + std::string(address) +
+                                 "\": " + std::string(why) +
+                                 ", as in https://istiod.istio-system.svc:15012");
+}
+
+// Letters, digits and what joins them: a wrong character would otherwise be a name that never
+// resolves.
+bool is_host_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  });
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -77,6 +87,7 @@ Result<Endpoint> Endpoint::parse(std::string_view address) {
     const auto colon = std::min(rest.find(':'), rest.size());
     out.host = rest.substr(0, colon);
     port = rest.substr(colon);
+    if (!is_host_name(out.host)) return bad(address, "the host is no host name");
   }
   if (out.host.empty()) return bad(address, "the host is missing");
   out.port = out.tls ? 443 : 80;

@@ -1,6 +1,7 @@
 #include "control/server/header.hpp"
 #include "culvert/control/server.hpp"
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -55,7 +56,10 @@ Result<std::string> TokenSource::read() const {
   if (kind_ == Kind::literal) return checked(text_, "the token");
   const auto where = "token file " + text_;
   std::ifstream in(text_, std::ios::binary);
-  if (!in) return fail(Errc::io, where + " cannot be opened");
+  if (!in) {
+    return fail(Errc::io, fail_errno(where + " cannot be opened", errno).detail +
+                              ": let the user that this program runs as read it");
+  }
   std::string raw(kMaxToken, '\0');
   in.read(raw.data(), static_cast<std::streamsize>(raw.size()));
   if (in.bad() || (in.fail() && !in.eof())) return fail(Errc::io, where + " cannot be read");

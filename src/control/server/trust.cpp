@@ -1,5 +1,7 @@
 #include "control/server/trust.hpp"
 
+#include "culvert/control/server.hpp"
+
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -23,7 +25,8 @@ constexpr std::array kSystemBundles = {
 
 Result<std::string> read_bundle(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Errc::io, "trust root " + path + " cannot be opened");
+  if (!in)
+    return fail(Errc::io, fail_errno("trust root " + path + " cannot be opened", errno).detail);
   std::string pem;
   std::array<char, 16384> block;
   while (in.read(block.data(), block.size()) || in.gcount() > 0) {
@@ -51,8 +54,16 @@ Result<std::string> read_roots(const std::string& root) {
   if (root.find(kBegin) != std::string::npos) return root;
   std::error_code ignored;
   if (std::filesystem::exists(root, ignored)) return read_bundle(root);
-  return fail(Errc::not_found,
-              "trust root \"" + root + "\" is no existing file, not SYSTEM and no PEM certificate");
+  return fail(Errc::not_found, "trust root \"" + root +
+                                   "\" is no existing file, not SYSTEM and no PEM certificate: "
+                                   "mount or copy the control plane's root certificate there");
+}
+
+Result<void> check_root(const ServerOptions& server) {
+  if (server.address.starts_with("http://")) return {};
+  const auto roots = read_roots(server.root);
+  if (!roots) return roots.error();
+  return {};
 }
 
 }  // namespace culvert::control

@@ -65,6 +65,15 @@ TEST_F(ServerSettingsTest, TrustRoots) {
   EXPECT_EQ(read_roots(file("nothing")).error().code, Errc::invalid);
   EXPECT_EQ(read_roots("/does/not/exist").error().code, Errc::not_found);
   EXPECT_TRUE(read_roots(directory_).has_error());
+  ServerOptions server;
+  server.address = "https://h:1";
+  server.root = "/does/not/exist";
+  EXPECT_THAT(check_root(server).error().detail, HasSubstr("/does/not/exist"));
+  server.address = "http://127.0.0.1:1";
+  EXPECT_FALSE(check_root(server).has_error()) << "nothing is verified";
+  server.address = "https://h:1";
+  server.root = pem;
+  EXPECT_FALSE(check_root(server).has_error());
 }
 
 TEST_F(ServerSettingsTest, SystemTrustStore) {
@@ -99,22 +108,22 @@ TEST_P(ServerAddressTest, Parses) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, ServerAddressTest,
-    ::testing::Values(AddressCase{"https://istiod.istio-system.svc:15012",
-                                  "dns:///istiod.istio-system.svc:15012", true},
-                      AddressCase{"istiod:15012", "dns:///istiod:15012", true},
-                      AddressCase{"https://istiod", "dns:///istiod:443", true},
-                      AddressCase{"http://127.0.0.1:15010/", "ipv4:127.0.0.1:15010", false},
-                      AddressCase{"http://h", "dns:///h:80", false},
-                      AddressCase{"https://[2001:2::1]:15012", "ipv6:[2001:2::1]:15012", true},
-                      AddressCase{"", nullptr, true}, AddressCase{"https://", nullptr, true},
-                      AddressCase{"https://:15012", nullptr, true},
-                      AddressCase{"h:", nullptr, true}, AddressCase{"h:0", nullptr, true},
-                      AddressCase{"h:65536", nullptr, true}, AddressCase{"h:1x", nullptr, true},
-                      AddressCase{"[::1", nullptr, true}, AddressCase{"[h]:1", nullptr, true},
-                      AddressCase{"::1:15012", nullptr, true},
-                      AddressCase{"ftp://h:1", nullptr, true},
-                      AddressCase{"https://u@h:1", nullptr, true},
-                      AddressCase{"https://h:1/path", nullptr, true}));
+    ::testing::Values(
+        AddressCase{"https://istiod.istio-system.svc:15012", "dns:///istiod.istio-system.svc:15012",
+                    true},
+        AddressCase{"istiod:15012", "dns:///istiod:15012", true},
+        AddressCase{"https://istiod", "dns:///istiod:443", true},
+        AddressCase{"http://127.0.0.1:15010/", "ipv4:127.0.0.1:15010", false},
+        AddressCase{"http://h", "dns:///h:80", false},
+        AddressCase{"https://[2001:2::1]:15012", "ipv6:[2001:2::1]:15012", true},
+        AddressCase{"", nullptr, true}, AddressCase{"https://", nullptr, true},
+        AddressCase{"https://:15012", nullptr, true}, AddressCase{"h:", nullptr, true},
+        AddressCase{"h:0", nullptr, true}, AddressCase{"h:65536", nullptr, true},
+        AddressCase{"h:1x", nullptr, true}, AddressCase{"[::1", nullptr, true},
+        AddressCase{"[h]:1", nullptr, true}, AddressCase{"::1:15012", nullptr, true},
+        AddressCase{"ftp://h:1", nullptr, true}, AddressCase{"https://u@h:1", nullptr, true},
+        AddressCase{"%%%:15012", nullptr, true}, AddressCase{"a_b-c.d:1", "dns:///a_b-c.d:1", true},
+        AddressCase{"https://h:1/path", nullptr, true}));
 
 TEST(CertificateNames, CoverWhatTheyShould) {
   const std::vector<std::string> dns{"istiod.svc", "*.mesh.example", "*.com"};
