@@ -35,7 +35,8 @@ def generated_folders(tree):
     found = set()
     for root in roots:
         if root.is_dir():
-            for header in root.rglob("*.pb.h"):
+            # A build's own only: build/image also has the root of a whole system, with the system's.
+            for header in [*root.glob("proto/generated/**/*.pb.h"), *root.glob("*/proto/generated/**/*.pb.h")]:
                 found |= {header.parent, header.parent.parent, header.parent.parent.parent}
     return [f"-I{folder}" for folder in sorted(found)]
 
