@@ -145,11 +145,11 @@ fuzz_targets() {
   done
 }
 
-# python_suite <integration|interop>: needs the release binaries and root.
+# python_suite <integration|interop|image>: needs the release binaries and root.
 python_suite() {
   local suite=$1
   if [ "$(id -u)" != 0 ]; then
-    echo "$suite tests need root for network namespaces: skipped"
+    echo "$suite tests need root for namespaces: skipped"
     if [ "${CI:-}" = true ]; then count 0 1 0; else count 0 0 1; fi
     return
   fi
