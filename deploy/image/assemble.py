@@ -74,7 +74,7 @@ class Root:
 def add_programs(root, folder, strip):
     for name in ("culvert", "culvertctl"):
         program = root.place(f"usr/local/bin/{name}", "culvert")
-        subprocess.run([strip, "-o", program, folder / name], check=True)
+        subprocess.run([strip, "--strip-debug", "-o", program, folder / name], check=True)  # profiles name functions
 
 
 def add_libraries(root, folder):
