@@ -52,6 +52,7 @@ Result<void> Daemon::start() {
     readiness_.open(task);
   }
   await_signal();
+  resolv_conf_.follow();
   auto ca = control::CaClient::make(io_, ca_options(options_));
   if (!ca) return ca.error().with("CA_ADDRESS");
   ca_ = std::move(*ca);
@@ -60,7 +61,9 @@ Result<void> Daemon::start() {
                                       *certificates_,
                                       catalog_.traffic(),
                                       {&catalog_.sockets_open(metrics::Reporter::source),
-                                       &catalog_.sockets_open(metrics::Reporter::destination)}};
+                                       &catalog_.sockets_open(metrics::Reporter::destination)},
+                                      catalog_.dns(),
+                                      resolvers_};
   node_ = std::make_unique<proxy::NodeProxy>(proxy_settings(options_), tunnel_settings(options_),
                                              options_.worker_threads, parts);
   pods_ = std::make_unique<Pods>(io_, *node_, store_);
@@ -153,8 +156,8 @@ void Daemon::on_synced() {
 void Daemon::serve_own_pod() {
   const auto own = options_.own_workload();
   if (!own) return on_own_pod({});
-  const proxy::PodInfo pod{Name(own->namespace_), Name(own->name), Name(own->service_account),
-                           true};
+  proxy::PodInfo pod{Name(own->namespace_), Name(own->name), Name(own->service_account)};
+  pod.own = true;
   node_->start_pod(std::string(kOwnPod), pod, nullptr, [this](Result<void> started) {
     boost::asio::post(io_, [this, started = std::move(started)] { on_own_pod(started); });
   });

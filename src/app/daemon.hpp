@@ -11,6 +11,7 @@
 
 #include "app/local_file.hpp"
 #include "app/pods.hpp"
+#include "app/resolv_conf.hpp"
 #include "culvert/admin/readiness.hpp"
 #include "culvert/admin/server.hpp"
 #include "culvert/app/options.hpp"
@@ -57,6 +58,8 @@ class Daemon {
   metrics::Catalog catalog_;
   admin::Readiness readiness_;
   state::Store store_;
+  proxy::NodeResolvers resolvers_;
+  ResolvConf resolv_conf_{io_, resolvers_};
   // In the order of dependence: what is below uses what is above.
   std::unique_ptr<control::CaClient> ca_;
   std::unique_ptr<control::CertificateManager> certificates_;

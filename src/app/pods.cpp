@@ -9,8 +9,18 @@ namespace culvert::app {
 namespace {
 const log::Target kLog("app::pods");
 
+constexpr std::uint16_t kDnsPort = 53;  // resolv.conf(5) knows no other
+
+// Null where the agent does not know them.
+dns::ResolversPtr resolvers_of(const control::WorkloadInfo& info) {
+  if (info.nameservers.empty()) return nullptr;
+  auto resolvers = std::make_shared<dns::Resolvers>();
+  for (const auto& server : info.nameservers) resolvers->servers.push_back({server, kDnsPort});
+  return resolvers;
+}
+
 proxy::PodInfo pod_info(const control::WorkloadInfo& info) {
-  return {Name(info.namespace_), Name(info.name), Name(info.service_account)};
+  return {Name(info.namespace_), Name(info.name), Name(info.service_account), resolvers_of(info)};
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include "culvert/base/log.hpp"
 
+#include <boost/algorithm/string/case_conv.hpp>
+
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 namespace culvert::app {
@@ -25,6 +28,21 @@ void set_windows(h2::Settings& settings, const Options& options) {
   settings.max_frame_size = options.frame_size;
 }
 
+// "localhost:<port>" is both loopback addresses; parse_options() has checked the text.
+proxy::DnsSettings dns_settings(const Options& options) {
+  proxy::DnsSettings dns;
+  if (const auto address = SocketAddress::parse(options.dns_proxy_address)) {
+    dns.address = *address;
+  } else {
+    const auto port = options.dns_proxy_address.substr(options.dns_proxy_address.rfind(':') + 1);
+    dns.port = static_cast<std::uint16_t>(std::stoul(port));
+  }
+  dns.resolve.cluster_domain = boost::algorithm::to_lower_copy(options.cluster_domain);
+  dns.resolve.preferred_namespace = Name(options.preferred_service_namespace);
+  dns.resolve.ipv6 = options.ipv6;
+  return dns;
+}
+
 }  // namespace
 
 proxy::Settings proxy_settings(const Options& options) {
@@ -39,6 +57,7 @@ proxy::Settings proxy_settings(const Options& options) {
   settings.reuse_port = options.inpod_port_reuse;
   settings.response_baggage = options.response_baggage;
   settings.policy_info_log = options.authz_info_logging;
+  if (options.dns_capture) settings.dns = dns_settings(options);
   settings.network = Name(options.network);
   settings.socket.mark = options.packet_mark;
   settings.socket.keepalive.enabled = options.sockets.keepalive;

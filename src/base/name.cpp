@@ -60,6 +60,18 @@ Name::Name(std::string_view text) {
   shard.nodes.insert(node_);
 }
 
+Name Name::find(std::string_view text) {
+  Name name;
+  if (text.empty()) return name;
+  Shard& shard = shard_of(text);
+  const std::lock_guard lock(shard.mutex);
+  if (const auto found = shard.nodes.find(text); found != shard.nodes.end()) {
+    (*found)->references.fetch_add(1, std::memory_order_relaxed);
+    name.node_ = *found;
+  }
+  return name;
+}
+
 Name::Name(const Name& other) noexcept : node_(other.node_) {
   if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
 }

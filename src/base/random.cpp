@@ -1,7 +1,12 @@
 #include "culvert/base/random.hpp"
 
+#include <sys/random.h>
+
 #include <bit>
+#include <cstdio>
+#include <cstdlib>
 #include <random>
+#include <utility>
 
 namespace culvert {
 
@@ -44,6 +49,18 @@ std::uint64_t Random::below(std::uint64_t bound) {
   // Multiply-shift; the bias is below 2^-32 for bounds below 2^32, which is all we ask for.
   __extension__ using Wide = unsigned __int128;
   return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
+}
+
+std::uint64_t Entropy::next() {
+  if (left_ == 0) {
+    // Up to 256 bytes come whole and at once, once the kernel has been seeded.
+    if (::getrandom(drawn_.data(), sizeof drawn_, 0) != sizeof drawn_) {
+      std::perror("culvert: getrandom");
+      std::abort();
+    }
+    left_ = drawn_.size();
+  }
+  return std::exchange(drawn_[--left_], 0);
 }
 
 }  // namespace culvert

@@ -21,6 +21,7 @@ struct Arguments {
   std::string workload;
   std::string uid;
   bool dns = false;
+  bool no_dns = false;
   bool no_ipv6 = false;
   bool ingress = false;
   std::vector<std::string> virtual_interfaces;
@@ -55,7 +56,10 @@ Result<host::Outcome> enroll(const Arguments& a) {
   request.netns = *netns;
   request.pod = {a.uid, workload->name, workload->namespace_, workload->service_account};
   request.redirect.ipv6 = !a.no_ipv6;
-  request.redirect.dns = a.dns;
+  request.redirect.dns = a.dns;  // all that an agent of before understands
+  request.dns = a.dns      ? host::DnsCapture::demanded
+                : a.no_dns ? host::DnsCapture::never
+                           : host::DnsCapture::when_served;
   request.redirect.ingress = a.ingress;
   request.redirect.virtual_interfaces = a.virtual_interfaces;
   request.keep_pending = a.keep_pending;
@@ -76,17 +80,22 @@ Result<host::Outcome> withdraw(const Arguments& a) {
   return host::AgentClient(a.control_socket).withdraw(request);
 }
 
+const char* dns_words(const host::Enrolment& enrolment) {
+  if (enrolment.redirect.dns) return "captured";
+  return enrolment.capture_dns ? "not served" : "left alone";
+}
+
 int list(const Arguments& a) {
   const auto all = host::AgentClient(a.control_socket).list();
   if (!all) {
     std::cerr << "culvertctl enrolments: " << all.error().detail << '\n';
     return 1;
   }
-  Table table({"NAMESPACE", "NAME", "SERVICE ACCOUNT", "NETNS", "STATE", "UID"});
+  Table table({"NAMESPACE", "NAME", "SERVICE ACCOUNT", "NETNS", "DNS", "STATE", "UID"});
   for (const auto& [enrolment, up, absent, error] : *all)
     table.row({enrolment.pod.namespace_, enrolment.pod.name, enrolment.pod.service_account,
-               enrolment.netns.describe(), up ? "up" : (absent ? "absent: " : "pending: ") + error,
-               enrolment.pod.uid});
+               enrolment.netns.describe(), dns_words(enrolment),
+               up ? "up" : (absent ? "absent: " : "pending: ") + error, enrolment.pod.uid});
   std::cout << table.text();
   return 0;
 }
@@ -112,7 +121,9 @@ void add_enroll(CLI::App& app, int& exit_code) {
   command->add_option("--workload", a->workload, "who it is: NAMESPACE/NAME/SERVICE-ACCOUNT")
       ->required();
   command->add_option("--uid", a->uid, "the pod's uid (default: a new one)");
-  command->add_flag("--dns", a->dns, "redirect DNS too: needs a daemon with its DNS proxy on");
+  auto* dns = command->add_flag(
+      "--dns", a->dns, "fail unless DNS is captured (default: it is where the daemon serves it)");
+  command->add_flag("--no-dns", a->no_dns, "leave DNS alone")->excludes(dns);
   command->add_flag("--no-ipv6", a->no_ipv6, "leave IPv6 alone");
   command->add_flag("--no-inbound", a->ingress, "leave inbound traffic alone (ingress gateways)");
   command->add_option("--virtual-interface", a->virtual_interfaces,

@@ -67,6 +67,7 @@ std::string verdict(const state::View& view, const OutboundDecision& decision,
                     const state::Workload& source) {
   using Kind = OutboundDecision::Kind;
   if (decision.reason != state::Reason::direct || decision.destination == nullptr) return {};
+  if (decision.kind == Kind::resolve) return {};  // policies may ask for the address
   const bool tunnelled = decision.kind == Kind::hbone;
   state::ConnectionFacts facts;
   facts.destination = decision.target;

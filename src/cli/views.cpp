@@ -128,10 +128,11 @@ std::string view_status(const Json& dump) {
   const auto size = [&](const char* key) { return std::to_string(elements(dump, key).size()); };
   std::string out = "version " + text(member(dump, "version"), "version") + ", node " +
                     text(config, "localNode") + ", cluster " + text(config, "clusterId") + ", " +
-                    text(config, "proxyMode") + " mode\n" + size("workloads") + " workloads, " +
-                    size("services") + " services, " + size("policies") + " policies, " +
-                    std::to_string(available) + "/" + std::to_string(certificates.size()) +
-                    " certificates available\n\n";
+                    text(config, "proxyMode") + " mode, DNS " +
+                    (member(config, "dnsProxy") == true ? "served" : "not served") + "\n" +
+                    size("workloads") + " workloads, " + size("services") + " services, " +
+                    size("policies") + " policies, " + std::to_string(available) + "/" +
+                    std::to_string(certificates.size()) + " certificates available\n\n";
   Table table({"NAMESPACE", "POD", "SERVICE ACCOUNT", "STATE", "INBOUND", "OUTBOUND"});
   for (const auto& pod : elements(dump, "workloadState")) {
     const auto& info = member(pod, "info");

@@ -2,6 +2,7 @@
 // done, the next start completes. Changed options are saved once they are in place.
 #include "culvert/base/random.hpp"
 #include "host/agent_impl.hpp"
+#include "host/resolv_conf.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,7 +32,6 @@ bool same_workload(const PodInfo& a, const PodInfo& b) {
 
 std::string describe(const RedirectOptions& options) {
   std::string text = options.ipv6 ? "IPv4 and IPv6" : "IPv4";
-  if (options.dns) text += ", with DNS";
   if (options.ingress) text += ", outbound only";
   return text;
 }
@@ -87,6 +87,8 @@ Result<Outcome> Agent::Impl::enroll(const EnrolRequest& request) {
   if (known != entries_.end()) return enroll_again(known->second, std::move(*netns), request);
   Enrolment enrolment{request.pod, request.netns, netns->id(), request.redirect, *incarnation};
   enrolment.pod.uid = *uid;
+  enrolment.redirect.dns = false;  // until the daemon turns out to answer it
+  enrolment.capture_dns = request.dns != DnsCapture::never;
   return enroll_new(Entry{enrolment, std::move(*netns)}, request);
 }
 
@@ -97,7 +99,7 @@ Result<Outcome> Agent::Impl::enroll_new(Entry entry, const EnrolRequest& request
   if (!before) return before.error().with(where);
   const bool ours = !before->anything();
   if (!ours && !request.force) return not_ours().with(where);
-  const auto& kept = entries_.emplace(uid, std::move(entry)).first->second;
+  auto& kept = entries_.emplace(uid, std::move(entry)).first->second;
   if (auto saved = save(); !saved) {
     entries_.erase(uid);
     return saved.error();
@@ -106,11 +108,14 @@ Result<Outcome> Agent::Impl::enroll_new(Entry entry, const EnrolRequest& request
   if (auto installed = install_redirection(kept.netns.fd(), kept.enrolment.redirect); !installed)
     return roll_back(uid, ours, installed.error().with(where));
   outcome.steps.push_back("redirection installed (" + describe(kept.enrolment.redirect) + ")");
-  const auto handed = hand_over(kept, outcome);
-  if (handed) return outcome;
-  if (!request.keep_pending) return roll_back(uid, ours, handed.error());
-  outcome.steps.push_back("pending, tried again until the daemon takes it: " +
-                          handed.error().detail);
+  if (const auto handed = hand_over(kept, outcome); !handed) {
+    if (!request.keep_pending) return roll_back(uid, ours, handed.error());
+    outcome.steps.push_back("pending, tried again until the daemon takes it: " +
+                            handed.error().detail);
+    return outcome;
+  }
+  if (auto seen = see_to_dns(kept, request.dns, outcome); !seen)
+    return roll_back(uid, ours, seen.error().with(where));
   return outcome;
 }
 
@@ -123,7 +128,9 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const Enrol
                                    title(enrolment.pod) + " (uid " + enrolment.pod.uid +
                                    ") already: withdraw that first");
   Outcome outcome{enrolment.pod.uid, {"enrolled already"}};
-  if (auto installed = install_redirection(netns.fd(), request.redirect); !installed)
+  auto wanted = request.redirect;
+  wanted.dns = enrolment.redirect.dns && request.dns != DnsCapture::never;
+  if (auto installed = install_redirection(netns.fd(), wanted); !installed)
     return installed.error().with(request.netns.describe());
   const bool was_absent = entry.absent();
   const auto before = enrolment;
@@ -132,8 +139,11 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const Enrol
     enrolment.netns = request.netns;
   }
   // Only what is in place is remembered: a restart puts the remembered options in place again.
-  enrolment.redirect = request.redirect;
+  enrolment.redirect = wanted;
   enrolment.leaving = false;
+  // What is demanded may be refused yet.
+  if (request.dns != DnsCapture::demanded)
+    enrolment.capture_dns = request.dns == DnsCapture::when_served;
   entry.trouble.clear();
   if (auto saved = save(); !saved) {
     enrolment = before;
@@ -141,17 +151,28 @@ Result<Outcome> Agent::Impl::enroll_again(Entry& entry, Netns netns, const Enrol
     return saved.error();
   }
   outcome.steps.push_back("redirection in place (" + describe(enrolment.redirect) + ")");
-  const auto handed = hand_over(entry, outcome);
-  if (handed) return outcome;
-  if (!request.keep_pending) return handed.error();
-  outcome.steps.push_back("pending: " + handed.error().detail);
+  if (const auto handed = hand_over(entry, outcome); !handed) {
+    if (!request.keep_pending) return handed.error();
+    outcome.steps.push_back("pending: " + handed.error().detail);
+    return outcome;
+  }
+  if (auto seen = see_to_dns(entry, request.dns, outcome); !seen)
+    return seen.error().with(request.netns.describe() + ": enrolled as before");
   return outcome;
+}
+
+PodInfo Agent::Impl::introduced(const Entry& entry) {
+  auto pod = entry.enrolment.pod;
+  const auto conf = resolv_conf_of(entry.enrolment.netns, entry.netns);
+  // The node's own file is the daemon's to read: it notices when that changes.
+  if (!conf.nodes) pod.nameservers = conf.nameservers;
+  return pod;
 }
 
 Result<void> Agent::Impl::hand_over(const Entry& entry, Outcome& outcome) {
   auto copy = entry.netns.duplicate();
   if (!copy) return copy.error();
-  const auto& pod = entry.enrolment.pod;
+  const auto pod = introduced(entry);
   auto added = zds_->add(pod, std::move(*copy));
   if (!added && added.error().code == Errc::refused)
     return added.error().with("the daemon refuses " + title(pod));

@@ -57,6 +57,13 @@ class Agent::Impl {
   Result<Outcome> enroll_new(Entry entry, const EnrolRequest& request);
   Result<Outcome> enroll_again(Entry& entry, Netns netns, const EnrolRequest& request);
   Result<void> hand_over(const Entry& entry, Outcome& outcome);
+  // Captures DNS or stops capturing it, once the daemon serves the pod. Fails only when it is
+  // demanded and cannot be had.
+  Result<void> see_to_dns(Entry& entry, DnsCapture wish, Outcome& outcome);
+  // Whether DNS is to be captured in there and somebody answers it.
+  static bool dns_answered(const Entry& entry);
+  // The pod as the daemon is to know it.
+  static PodInfo introduced(const Entry& entry);
   Error roll_back(const std::string& uid, bool ours, const Error& why);
   Result<Outcome> withdraw_known(Entries::iterator it);
   static Result<Outcome> withdraw_unknown(const WithdrawRequest& request);
@@ -65,14 +72,17 @@ class Agent::Impl {
   // The surveying thread: lets go of namespaces that nothing leads to any more, and takes up those
   // that are there again.
   void survey();
-  void survey_once();
+  void survey_once(bool namespaces, bool all_redirections);
+  void on_daemons_changed();  // any thread
+  // Both are true when what the table keeps has changed.
+  bool check_namespaces();
+  bool check_redirections(std::size_t limit);
   bool come_back(Entry& entry);
   bool let_go(Entries::iterator it);
   bool leave(Entries::iterator it);
-  void check_redirections();
-  static void see_to_redirection(Entry& entry);
+  static bool see_to_redirection(Entry& entry, bool served);
   // Replaces what is there: another version of the agent may have put it.
-  static bool put_redirection(Entry& entry);
+  static bool put_redirection(Entry& entry, const RedirectOptions& options);
 
   const AgentOptions options_;
   const AgentTable table_;
@@ -80,8 +90,13 @@ class Agent::Impl {
   mutable std::mutex mutex_;  // held for the whole of an operation
   Entries entries_;           // guarded by mutex_
   std::string checked_;       // whose redirection was looked at last
-  std::condition_variable stopping_;
-  bool stop_ = false;  // guarded by mutex_
+
+  // Never held while mutex_ is waited for: the ZDS server's threads take it.
+  std::mutex wake_mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;             // guarded by wake_mutex_
+  bool daemons_changed_ = false;  // guarded by wake_mutex_
+  bool look_again_ = false;       // at everybody's redirection; guarded by wake_mutex_
   std::unique_ptr<ZdsServer> zds_;
   std::unique_ptr<LineServer> control_;
   std::thread surveyor_;

@@ -98,7 +98,7 @@ Json to_json(const Enrolment& enrolment) {
   return {{"pod", to_json(enrolment.pod)},        {"netns", to_json(enrolment.netns)},
           {"device", enrolment.id.device},        {"inode", enrolment.id.inode},
           {"incarnation", enrolment.incarnation}, {"redirect", to_json(enrolment.redirect)},
-          {"leaving", enrolment.leaving}};
+          {"leaving", enrolment.leaving},         {"captureDns", enrolment.capture_dns}};
 }
 
 Result<Enrolment> enrolment_from(const Json& json) {
@@ -117,6 +117,9 @@ Result<Enrolment> enrolment_from(const Json& json) {
   enrolment.pod = *pod;
   enrolment.netns = *netns;
   enrolment.redirect = *redirect;
+  // Absent in tables of before it was kept: as it was then.
+  enrolment.capture_dns = fields.flag("captureDns", redirect->dns);
+  if (auto good = fields.check(); !good) return good.error();
   return enrolment;
 }
 
@@ -130,6 +133,28 @@ Result<void> check_alone(const Enrolment& enrolment, const std::vector<Enrolment
                                      " have the same namespace");
   }
   return {};
+}
+
+const char* name_of(DnsCapture dns) {
+  switch (dns) {
+    case DnsCapture::demanded:
+      return "demanded";
+    case DnsCapture::never:
+      return "never";
+    case DnsCapture::when_served:
+      break;
+  }
+  return "when-served";
+}
+
+// Absent in the requests of an older culvertctl, which says `redirect.dns` or nothing.
+Result<DnsCapture> dns_from(Fields& fields, const RedirectOptions& redirect) {
+  const auto name = fields.text("dns");
+  if (auto good = fields.check(); !good) return good.error();
+  if (name.empty()) return redirect.dns ? DnsCapture::demanded : DnsCapture::when_served;
+  for (const auto dns : {DnsCapture::when_served, DnsCapture::demanded, DnsCapture::never})
+    if (name == name_of(dns)) return dns;
+  return fail(Errc::invalid, "dns is none of when-served, demanded, never");
 }
 
 Result<AgentRequest> enrol_from(Fields& fields) {
@@ -146,6 +171,9 @@ Result<AgentRequest> enrol_from(Fields& fields) {
   request.pod = *pod;
   request.netns = *netns;
   request.redirect = *redirect;
+  const auto dns = dns_from(fields, *redirect);
+  if (!dns) return dns.error();
+  request.dns = *dns;
   return AgentRequest(std::move(request));
 }
 
@@ -168,6 +196,7 @@ Json encode(const EnrolRequest& request) {
           {"pod", to_json(request.pod)},
           {"netns", to_json(request.netns)},
           {"redirect", to_json(request.redirect)},
+          {"dns", name_of(request.dns)},
           {"keepPending", request.keep_pending},
           {"force", request.force}};
 }

@@ -20,10 +20,10 @@ Agent::Impl::Impl(AgentOptions options, AgentTable table)
 Agent::Impl::~Impl() {
   control_.reset();  // no operation is running any more when this returns
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(wake_mutex_);
     stop_ = true;
   }
-  stopping_.notify_all();
+  wake_.notify_all();
   if (surveyor_.joinable()) surveyor_.join();
 }
 
@@ -63,13 +63,13 @@ Result<std::vector<RestoredPod>> Agent::Impl::restore(std::vector<Enrolment> sav
 
 Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
   Entry entry{std::move(enrolment), {}};
-  const auto pod = entry.enrolment.pod;
   auto found = find_again(entry.enrolment);
   if (!found) {
+    auto pod = entry.enrolment.pod;
     log::warn(kLog, "namespace of an enrolment not found, looked for again and again",
               {log::str("pod", pod.uid), log::str("reason", found.error().detail)});
     entries_[pod.uid] = std::move(entry);
-    return RestoredPod{pod, UniqueFd()};
+    return RestoredPod{std::move(pod), UniqueFd()};
   }
   auto incarnation = netns_incarnation(found->netns.fd());
   if (!incarnation) return incarnation.error().with(found->ref.describe());
@@ -77,8 +77,9 @@ Result<RestoredPod> Agent::Impl::restore_one(Enrolment enrolment) {
   take_up(entry, std::move(*found));
   auto copy = entry.netns.duplicate();
   if (!copy) return copy.error();
+  auto pod = introduced(entry);
   entries_[pod.uid] = std::move(entry);
-  return RestoredPod{pod, std::move(*copy)};
+  return RestoredPod{std::move(pod), std::move(*copy)};
 }
 
 // One that is not stays enrolled for now: while its traffic is redirected, somebody has to serve
@@ -97,11 +98,13 @@ void Agent::Impl::take_up(Entry& entry, FoundNetns found) {
   entry.netns = std::move(found.netns);
   if (entry.enrolment.leaving) return;
   // Without rules nothing reaches the daemon, but it still has to take what peers send.
-  put_redirection(entry);
+  put_redirection(entry, entry.enrolment.redirect);
 }
 
 Result<void> Agent::Impl::open_sockets(std::vector<RestoredPod> pods) {
-  auto zds = ZdsServer::start(options_.zds, std::move(pods));
+  auto options = options_.zds;
+  options.on_change = [this] { on_daemons_changed(); };
+  auto zds = ZdsServer::start(options, std::move(pods));
   if (!zds) return zds.error();
   zds_ = std::move(*zds);
   auto control = LineServer::start(options_.control_socket,

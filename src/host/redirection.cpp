@@ -192,7 +192,7 @@ Result<bool> redirection_in_place(int netns_fd, const RedirectOptions& options) 
     const auto found = inspect_redirection_here();
     if (!found) return found.error();
     const bool six = !options.ipv6 || !loopback_has_ipv6() || (found->rule_v6 && found->route_v6);
-    complete = found->mangle_table && found->nat_table && (!options.dns || found->raw_table) &&
+    complete = found->mangle_table && found->nat_table && found->raw_table == options.dns &&
                found->rule_v4 && found->route_v4 && six;
     return {};
   });

@@ -22,7 +22,8 @@ Result<void> try_everything() {
   if (auto up = bring_loopback_up(); !up) return up;
   const auto routing = PolicyRouting::open();
   if (!routing) return routing.error();
-  if (auto installed = run_steps(install_steps(*routing, {})); !installed) return installed;
+  if (auto installed = run_steps(install_steps(*routing, {.dns = true})); !installed)
+    return installed;
   return remove_redirection_here();
 }
 

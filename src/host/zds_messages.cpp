@@ -13,6 +13,8 @@ std::string encode_add(const PodInfo& pod) {
   add.mutable_workload_info()->set_name(pod.name);
   add.mutable_workload_info()->set_namespace_(pod.namespace_);
   add.mutable_workload_info()->set_service_account(pod.service_account);
+  for (const auto& nameserver : pod.nameservers)
+    add.mutable_workload_info()->add_nameservers(nameserver.to_string());
   return request.SerializeAsString();
 }
 

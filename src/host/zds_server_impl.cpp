@@ -157,6 +157,7 @@ void ZdsServer::Impl::on_hello(ZdsSession& session) {
     const std::lock_guard inner(mutex_);
     synced_ = std::max(synced_, id);
     changed_.notify_all();
+    announce();
   };
   session.enqueue(std::move(last));
 }
@@ -171,6 +172,11 @@ void ZdsServer::Impl::on_end(ZdsSession& session) {
   if (newest && !ready_.empty()) tell_again(*ready_.back());
   ended_.push_back(self);
   wake();
+  announce();
+}
+
+void ZdsServer::Impl::announce() const {
+  if (options_.on_change) options_.on_change();
 }
 
 // A daemon that is the newest again, since its successor is gone, and with it what only that one
@@ -191,10 +197,12 @@ void ZdsServer::Impl::on_answer(const std::string& uid, std::uint64_t version,
   Pod& pod = it->second;
   if (session < pod.acked_by) return;  // a newer daemon has it already
   if (answer) {
+    const bool refused_before = pod.backoff.count() != 0;
     pod.acked_by = session;
     pod.error.clear();
     pod.backoff = {};
     pod.retry_at = {};
+    if (refused_before) announce();
     return;
   }
   pod.error = answer.error().detail;

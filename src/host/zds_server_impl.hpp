@@ -64,6 +64,7 @@ class ZdsServer::Impl {
   std::uint64_t newest() const { return ready_.empty() ? 0 : ready_.back()->id(); }
   SessionPtr find(const ZdsSession& session) const;
   void wake() const;
+  void announce() const;
 
   // constant after construction
   const ZdsServerOptions options_;

@@ -24,20 +24,6 @@ std::array<Value*, kReporters> by_reporter(Family<Value>& family) {
           &family.with({to_string(Reporter::destination)})};
 }
 
-const std::vector<std::string> kDnsLabels = {"source_workload",
-                                             "source_canonical_service",
-                                             "source_canonical_revision",
-                                             "source_workload_namespace",
-                                             "source_principal",
-                                             "source_app",
-                                             "source_version",
-                                             "source_cluster",
-                                             "hostname"};
-
-std::string_view known(const Name& name) {
-  return name.empty() ? std::string_view("unknown") : name.view();
-}
-
 }  // namespace
 
 Catalog::Catalog(std::string_view version)
@@ -53,9 +39,6 @@ Catalog::Catalog(std::string_view version)
           spec("istio_crl_untracked_connections",
                "The total number of connections not tracked for CRL enforcement (unstable).",
                {"reporter"})))),
-      on_demand_dns_(registry_.counter(
-          spec("istio_on_demand_dns",
-               "The total number of requests that used on-demand DNS (unstable).", kDnsLabels))),
       xds_terminations_(registry_.counter(
           spec("istio_xds_connection_terminations",
                "The total number of completed connections to xds server (unstable).", {"reason"}))),
@@ -88,14 +71,6 @@ Catalog::Catalog(std::string_view version)
       .with({"ztunnel", version})
       .set(1);
   register_process_metrics(registry_);
-}
-
-void Catalog::on_demand_dns(const PeerLabels& source, std::string_view hostname) {
-  on_demand_dns_
-      .with({known(source.workload), known(source.canonical_service),
-             known(source.canonical_revision), known(source.namespace_), known(source.principal),
-             known(source.app), known(source.version), known(source.cluster), hostname})
-      .add();
 }
 
 std::string Catalog::render(Exposition exposition) const {

@@ -122,6 +122,28 @@ void append_traffic_series(std::string& out, const TrafficFamily& family,
   }
 }
 
+std::string_view word_of(FamilyType type) {
+  switch (type) {
+    case FamilyType::counter:
+      return "counter";
+    case FamilyType::gauge:
+      return "gauge";
+    case FamilyType::histogram:
+      return "histogram";
+  }
+  return "unknown";
+}
+
+void append_labels(std::string& out, const FamilySpec& spec, const Sample& sample) {
+  const auto labels = std::min(spec.label_names.size(), sample.label_values.size());
+  if (labels == 0 && sample.upper_bound.empty()) return;
+  out += '{';
+  for (std::size_t i = 0; i < labels; ++i)
+    append_label(out, spec.label_names[i], sample.label_values[i]);
+  if (!sample.upper_bound.empty()) append_label(out, "le", sample.upper_bound);
+  out += '}';
+}
+
 }  // namespace
 
 void append_label_value(std::string& out, std::string_view value) {
@@ -149,17 +171,11 @@ void append_number(std::string& out, double value) {
 void append_family(std::string& out, const FamilySpec& spec, std::span<const Sample> samples,
                    Exposition exposition) {
   if (samples.empty()) return;
-  const bool counter = spec.type == FamilyType::counter;
-  append_head(out, {spec.name, spec.help, counter ? "counter" : "gauge", spec.unit}, exposition);
+  append_head(out, {spec.name, spec.help, word_of(spec.type), spec.unit}, exposition);
   for (const Sample& sample : samples) {
-    out.append(spec.name).append(counter ? "_total" : "");
-    const auto labels = std::min(spec.label_names.size(), sample.label_values.size());
-    if (labels > 0) {
-      out += '{';
-      for (std::size_t i = 0; i < labels; ++i)
-        append_label(out, spec.label_names[i], sample.label_values[i]);
-      out += '}';
-    }
+    out.append(spec.name);
+    out.append(spec.type == FamilyType::counter ? std::string_view("_total") : sample.suffix);
+    append_labels(out, spec, sample);
     out += ' ';
     append_number(out, sample.value);
     out += '\n';

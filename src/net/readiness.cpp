@@ -8,7 +8,8 @@ namespace culvert::net {
 
 namespace {
 constexpr std::uint32_t kAll = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-}
+constexpr std::uint32_t kReading = EPOLLIN | EPOLLET;
+}  // namespace
 
 Readiness::Readiness() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_) {
@@ -17,8 +18,12 @@ Readiness::Readiness() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   }
 }
 
-Result<void> Readiness::add(int fd, Watch& watch) {
-  epoll_event event{.events = kAll, .data = {.ptr = &watch}};
+Result<void> Readiness::add(int fd, Watch& watch) { return add(fd, watch, kAll); }
+
+Result<void> Readiness::add_reader(int fd, Watch& watch) { return add(fd, watch, kReading); }
+
+Result<void> Readiness::add(int fd, Watch& watch, std::uint32_t events) {
+  epoll_event event{.events = events, .data = {.ptr = &watch}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     return fail_errno("epoll_ctl add", errno);
   }

@@ -10,6 +10,8 @@
 #include <limits>
 #include <string_view>
 
+#include "net/socket_steps.hpp"
+
 #ifndef IPV6_TRANSPARENT
 #define IPV6_TRANSPARENT 75
 #endif
@@ -29,13 +31,6 @@ int set(int fd, int level, int name, int value) {
 // The tuning options: a kernel that lacks one still carries traffic, so failures are not errors.
 void tune(int fd, int level, int name, int value) { set(fd, level, name, value); }
 
-// That an address cannot be had here is told from every other failure: there callers fall back.
-Error fail_address(std::string_view what, int error_number) {
-  Error error = fail_errno(what, error_number);
-  if (error_number == EAFNOSUPPORT || error_number == EADDRNOTAVAIL) error.code = Errc::unsupported;
-  return error;
-}
-
 Result<UniqueFd> make_socket(int family) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail_address("socket", errno);
@@ -43,15 +38,6 @@ Result<UniqueFd> make_socket(int family) {
   // An urgent byte is passed on in its place, where it would otherwise be lost.
   tune(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
   return fd;
-}
-
-Result<void> mark_socket(int fd, const SocketOptions& options) {
-  if (!options.mark) return {};
-  const std::uint32_t mark = *options.mark;
-  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) {
-    return fail_errno("SO_MARK (needs CAP_NET_ADMIN)", errno);
-  }
-  return {};
 }
 
 // The settings allow more milliseconds (48 days) than the option takes.
@@ -107,6 +93,21 @@ Result<SocketAddress> name_of(int fd, decltype(&::getsockname) ask, std::string_
 }
 
 }  // namespace
+
+Error fail_address(std::string_view what, int error_number) {
+  Error error = fail_errno(what, error_number);
+  if (error_number == EAFNOSUPPORT || error_number == EADDRNOTAVAIL) error.code = Errc::unsupported;
+  return error;
+}
+
+Result<void> mark_socket(int fd, const SocketOptions& options) {
+  if (!options.mark) return {};
+  const std::uint32_t mark = *options.mark;
+  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) {
+    return fail_errno("SO_MARK (needs CAP_NET_ADMIN)", errno);
+  }
+  return {};
+}
 
 Result<UniqueFd> listen_tcp(const Netns& netns, const SocketAddress& address,
                             const SocketOptions& options, const ListenOptions& listen) {

@@ -4,6 +4,7 @@
 #include "proxy/plain_connection.hpp"
 
 #include "culvert/state/route.hpp"
+#include "proxy/dns/hostnames.hpp"
 
 namespace culvert::proxy {
 
@@ -31,6 +32,20 @@ Facts facts_of(const state::OutboundDecision& decision, const state::WorkloadPtr
   facts.mutual_tls = true;
   facts.set_authority(decision.authority);
   return facts;
+}
+
+// Looks up what the decision needs, if anything. Ends early when the pod goes away.
+net::Async<Result<state::OutboundDecision>> resolved(PodProxy& pod, state::WorkloadPtr source,
+                                                     IpAddress wanted,
+                                                     state::OutboundDecision decision) {
+  if (decision.kind != Kind::resolve) co_return decision;
+  auto& environment = pod.environment();
+  environment.dns.on_demand(source_labels(*source), decision.hostname.view());
+  PodProxy::Stoppable stoppable(pod);
+  const auto ip = co_await environment.hostnames.resolve(pod, decision.hostname, wanted,
+                                                         stoppable.cancellation());
+  if (!ip) co_return ip.error();
+  co_return state::with_address(std::move(decision), *ip);
 }
 
 }  // namespace
@@ -64,11 +79,17 @@ net::Async<void> serve_outbound(PodProxy& pod, PodProxy::Attempt, UniqueFd clien
     deny(*destination, pod.why_no_workload().detail);
     co_return;
   }
-  auto decision = decide(pod, source, *destination);
-  if (decision.kind == Kind::refuse) {
-    deny(*destination, decision.explain());
+  auto decided = decide(pod, source, *destination);
+  if (decided.kind == Kind::refuse) {
+    deny(*destination, decided.explain());
     co_return;
   }
+  auto ready = co_await resolved(pod, source, destination->ip, std::move(decided));
+  if (!ready) {
+    deny(*destination, ready.error().detail);
+    co_return;
+  }
+  auto& decision = *ready;
   Facts facts = facts_of(decision, source, peer);
   facts.endpoint = *destination;
   if (decision.kind == Kind::hbone) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "culvert/base/log.hpp"
+#include "proxy/dns/server.hpp"
 
 namespace culvert::proxy {
 
@@ -50,6 +51,22 @@ Result<std::unique_ptr<net::Listener>> PodProxy::listen(std::uint16_t port, bool
 }
 
 Result<void> PodProxy::start() {
+  auto started = start_listeners();
+  if (started) started = start_dns();
+  if (!started) {
+    listeners_.clear();
+    dns_.reset();
+  }
+  return started;
+}
+
+Result<void> PodProxy::start_dns() {
+  if (!settings().dns || info_.own) return {};  // nothing asks in our own pod
+  dns_ = std::make_unique<DnsServer>(*this, *settings().dns);
+  return dns_->start();
+}
+
+Result<void> PodProxy::start_listeners() {
   struct Wanted {
     std::uint16_t port;
     std::string_view name;
@@ -71,10 +88,7 @@ Result<void> PodProxy::start() {
                 {log::str("pod", info_.to_string()), log::str("error", listener.error().detail)});
       listener = listen(one.port, false, one.name, one.handler);
     }
-    if (!listener) {
-      listeners_.clear();
-      return listener.error();
-    }
+    if (!listener) return listener.error();
     listeners_.push_back(std::move(*listener));
   }
   return {};
@@ -86,15 +100,18 @@ void PodProxy::drain() {
   const Attempt all_of_this(*this);  // idle only when everybody who has connected is let in
   for (auto& listener : listeners_) listener->close();
   listeners_.clear();
+  if (dns_) dns_->drain();
   for (auto& [raw, inbound] : inbound_tunnels_) raw->shut_down();
 }
 
 void PodProxy::stop(const Error& reason) {
   stopped_ = true;
   listeners_.clear();  // who has connected and was not accepted yet is cut, too
+  if (dns_) dns_->stop();
   drain();
   for (auto* waiter : std::exchange(waiting_, {})) waiter->set(false);
   handshakes_.cancel(reason);
+  for (auto& waiting : stoppable_) waiting.cancellation().cancel(reason);
   for (auto it = connections_.begin(); it != connections_.end();) (it++)->cut(reason);
   for (auto& [raw, inbound] : inbound_tunnels_) raw->cut(h2::ErrorCode::cancel, std::nullopt);
   pool_closed_ = true;
@@ -181,6 +198,7 @@ Error PodProxy::why_no_workload() const {
 
 void PodProxy::on_state_change(bool policies, bool local_workloads) {
   for (auto* waiter : std::exchange(waiting_, {})) waiter->set(true);
+  if (dns_) dns_->on_state_change();
   if (!policies && !local_workloads) return;
   auto current = workload();
   if (!policies && current == judged_as_) return;  // a neighbour's record

@@ -2,6 +2,8 @@
 // pod on other workers.
 #pragma once
 
+#include <boost/intrusive/list.hpp>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,11 +12,14 @@
 #include <vector>
 
 #include "culvert/hbone/pool.hpp"
+#include "culvert/metrics/dns.hpp"
+#include "culvert/net/cancellation.hpp"
 #include "culvert/net/listener.hpp"
 #include "culvert/net/netns.hpp"
 #include "culvert/net/one_shot.hpp"
 #include "culvert/net/overload_log.hpp"
 #include "culvert/proxy/pod.hpp"
+#include "culvert/proxy/resolvers.hpp"
 #include "culvert/proxy/settings.hpp"
 #include "culvert/state/authorize.hpp"
 #include "culvert/state/store.hpp"
@@ -24,12 +29,18 @@
 
 namespace culvert::proxy {
 
+class DnsServer;
+class Hostnames;
+
 // What all pods of one worker use. Outlives them.
 struct Environment {
   hbone::Context& tunnels;
   const state::Store& store;
   metrics::TrafficRegistry& traffic;
   SocketGauges sockets_open;
+  metrics::DnsMetrics& dns;
+  const NodeResolvers& resolvers;
+  Hostnames& hostnames;
   const Settings& settings;
 };
 
@@ -115,6 +126,16 @@ class PodProxy final : public hbone::TunnelOwner {
    private:
     PodProxy* pod_;
   };
+  // A wait before there is a Connection that stop() could cut: stop() cancels it.
+  class Stoppable : public boost::intrusive::list_base_hook<
+                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+   public:
+    explicit Stoppable(PodProxy& pod) { pod.stoppable_.push_back(*this); }
+    net::Cancellation& cancellation() { return cancellation_; }
+
+   private:
+    net::Cancellation cancellation_;
+  };
   // Once true nothing may begin: what is open has been ended, and nobody looks again.
   bool stopped() const { return stopped_; }
   // stop() cancels those that are in progress.
@@ -125,6 +146,8 @@ class PodProxy final : public hbone::TunnelOwner {
   using Handler = net::Async<void> (*)(PodProxy&, Attempt, UniqueFd, SocketAddress);
   Result<std::unique_ptr<net::Listener>> listen(std::uint16_t port, bool transparent,
                                                 std::string_view name, Handler handler);
+  Result<void> start_listeners();
+  Result<void> start_dns();
   void recheck(Connection& connection, const state::WorkloadPtr& current);
   void warn_missing(std::vector<Name> missing);
   ConnectionInfo describe(const Connection& connection) const;
@@ -137,6 +160,7 @@ class PodProxy final : public hbone::TunnelOwner {
   hbone::Pool pool_;
   TrafficCache traffic_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::unique_ptr<DnsServer> dns_;  // null where queries are not for us
   struct InboundTunnel {
     std::unique_ptr<hbone::Tunnel> tunnel;
     OpenSocket socket;
@@ -146,6 +170,7 @@ class PodProxy final : public hbone::TunnelOwner {
   std::size_t to_recheck_ = 0;    // of connections_, from its front on; may count some that ended
   state::WorkloadPtr judged_as_;  // the record when connections were last to be rechecked
   std::vector<net::OneShot<bool>*> waiting_;  // in the frames of await_workload()
+  boost::intrusive::list<Stoppable, boost::intrusive::constant_time_size<false>> stoppable_;
   std::size_t attempts_ = 0;
   Handshakes handshakes_;
   net::OverloadLog overload_log_;

@@ -70,6 +70,12 @@ void describe(metrics::AccessPeer& peer, const state::WorkloadPtr& workload) {
 
 }  // namespace
 
+metrics::PeerLabels source_labels(const state::Workload& workload) {
+  auto labels = labels_of(workload);
+  labels.principal = Name(workload.identity().uri());
+  return labels;
+}
+
 std::optional<Identity> Facts::source_identity() const {
   if (!mutual_tls) return std::nullopt;
   if (reporter == metrics::Reporter::source) return source_workload->identity();

@@ -50,6 +50,8 @@ struct Facts {
 };
 
 metrics::TrafficLabels labels_of(const Facts& facts);
+// Those of a workload of this node, as the source of a connection.
+metrics::PeerLabels source_labels(const state::Workload& workload);
 
 // Writes one line of the access log.
 void log_access(metrics::AccessEvent event, const Facts& facts, std::uint64_t received,

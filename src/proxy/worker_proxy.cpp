@@ -6,7 +6,9 @@ WorkerProxy::WorkerProxy(unsigned index, const Settings& settings,
                          const hbone::TunnelSettings& tunnels, NodeProxy::Parts parts)
     : worker_(index),
       context_(worker_, tunnels, parts.certificates),
-      environment_{context_, parts.store, parts.traffic, parts.sockets_open, settings} {
+      hostnames_(worker_, parts.resolvers, settings.ipv6),
+      environment_{context_,  parts.store,     parts.traffic, parts.sockets_open,
+                   parts.dns, parts.resolvers, hostnames_,    settings} {
   worker_.start();
 }
 

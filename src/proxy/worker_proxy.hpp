@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "culvert/proxy/node_proxy.hpp"
+#include "proxy/dns/hostnames.hpp"
 #include "proxy/pod_proxy.hpp"
 
 namespace culvert::proxy {
@@ -56,6 +57,7 @@ class WorkerProxy final : private net::TurnEnd {
 
   net::Worker worker_;
   hbone::Context context_;
+  Hostnames hostnames_;
   Environment environment_;
   std::unordered_map<std::string, Running> pods_;
   std::vector<std::unique_ptr<PodProxy>> retiring_;  // until their last connection has ended

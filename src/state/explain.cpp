@@ -27,8 +27,6 @@ std::string_view sentence(Reason reason) {
       return "unknown waypoint: its reference leads to no service and no workload";
     case Reason::no_usable_address:
       return "the workload has no address of an allowed family";
-    case Reason::needs_resolution:
-      return "the workload has a hostname only, and resolving it is not supported";
     case Reason::cross_network:
       return "the workload is in another network, and double HBONE is not supported";
     case Reason::no_routing_destination:
@@ -59,8 +57,6 @@ std::string_view to_string(Reason reason) {
       return "unknown_waypoint";
     case Reason::no_usable_address:
       return "no_usable_address";
-    case Reason::needs_resolution:
-      return "needs_resolution";
     case Reason::cross_network:
       return "cross_network";
     case Reason::no_routing_destination:
@@ -77,6 +73,8 @@ std::string_view to_string(OutboundDecision::Kind kind) {
       return "tcp";
     case OutboundDecision::Kind::hbone:
       return "hbone";
+    case OutboundDecision::Kind::resolve:
+      return "resolve";
     case OutboundDecision::Kind::refuse:
       return "refuse";
   }
@@ -94,6 +92,9 @@ std::string OutboundDecision::explain() const {
       break;
     case Kind::hbone:
       text = "HBONE to " + dial.to_string() + " for " + authority;
+      break;
+    case Kind::resolve:
+      text = "to the address of " + hostname.str() + ", when it is looked up";
       break;
     case Kind::refuse:
       text = "refused";

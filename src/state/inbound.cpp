@@ -43,7 +43,7 @@ ServicePtr service_named(const View& view, const Workload& local, std::string_vi
     if (member == nullptr) member = std::move(service);
   }
   if (member != nullptr) return member;
-  return view.find_service_by_hostname(Name(hostname), local.namespace_);
+  return view.find_service_by_hostname(normal_hostname(hostname), local.namespace_);
 }
 
 // A virtual address to name the service by in a PROXY header: own network first, IPv4 first there.

@@ -80,23 +80,34 @@ class Router {
     if (upstream->workload == nullptr) return refuse(Reason::no_healthy_upstream);
     if (upstream->workload->network != source_.network) return across(*upstream);
     decision_.destination = upstream->workload;
-    if (!upstream->ip) return refuse_without_address(*upstream->workload);
-    return tunnel(*upstream, SocketAddress{*upstream->ip, upstream->port}, wanted, reason);
+    if (!upstream->ip && upstream->workload->hostname.empty())
+      return refuse(Reason::no_usable_address);
+    const SocketAddress dial{upstream->ip.value_or(IpAddress()), upstream->port};
+    return known_or_resolved(tunnel(*upstream, dial, wanted, reason), *upstream);
   }
 
   OutboundDecision direct(const Upstream& upstream) {
     decision_.destination = upstream.workload;
-    if (!upstream.ip) return refuse_without_address(*upstream.workload);
-    const SocketAddress target{*upstream.ip, upstream.port};
+    if (!upstream.ip && upstream.workload->hostname.empty())
+      return refuse(Reason::no_usable_address);
+    const SocketAddress target{upstream.ip.value_or(IpAddress()), upstream.port};
     decision_.target = target;
     if (upstream.workload->protocol == Protocol::hbone) {
-      return tunnel(upstream, SocketAddress{*upstream.ip, request_.hbone_port}, target,
-                    Reason::direct);
+      const SocketAddress dial{target.ip, request_.hbone_port};
+      return known_or_resolved(tunnel(upstream, dial, target, Reason::direct), upstream);
     }
     decision_.kind = Kind::tcp;
     decision_.reason = Reason::direct;
     decision_.dial = target;
-    return std::move(decision_);
+    return known_or_resolved(std::move(decision_), upstream);
+  }
+
+  // Without an address everything but that is decided already.
+  static OutboundDecision known_or_resolved(OutboundDecision decision, const Upstream& upstream) {
+    if (upstream.ip) return decision;
+    decision.kind = Kind::resolve;
+    decision.hostname = upstream.workload->hostname;
+    return decision;
   }
 
   OutboundDecision tunnel(const Upstream& upstream, const SocketAddress& dial,
@@ -117,10 +128,6 @@ class Router {
     decision_.destination = upstream.workload;
     const bool routable = upstream.workload->network_gateway && decision_.service != nullptr;
     return refuse(routable ? Reason::cross_network : Reason::no_routing_destination);
-  }
-
-  OutboundDecision refuse_without_address(const Workload& workload) {
-    return refuse(workload.hostname.empty() ? Reason::no_usable_address : Reason::needs_resolution);
   }
 
   OutboundDecision pass_through(Reason reason) {
@@ -144,6 +151,16 @@ class Router {
 };
 
 }  // namespace
+
+OutboundDecision with_address(OutboundDecision decision, const IpAddress& ip) {
+  decision.kind = decision.authority.empty() ? Kind::tcp : Kind::hbone;
+  decision.hostname = Name();
+  decision.dial.ip = ip;
+  if (decision.reason != Reason::direct) return decision;  // a waypoint's; the target is beyond it
+  decision.target.ip = ip;
+  if (decision.kind == Kind::hbone) decision.authority = decision.target.to_string();
+  return decision;
+}
 
 OutboundDecision decide_outbound(const View& view, const OutboundRequest& request, Random& random) {
   return Router(view, request, random).decide();

@@ -12,15 +12,17 @@ bool visible(const Service& service, const Name& client_namespace) {
          service.namespace_ == client_namespace;
 }
 
+Name hostname_key(const Service& service) { return Name(normal_hostname(service.hostname.view())); }
+
 template <class T>
 bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 // Drops `entry` from the list of `key`, and the list when it was the last.
-template <class Key, class List>
-void remove_from(ShardedMap<Key, List>& map, const Key& key, const ServiceEntry* entry) {
-  List* list = map.find(key);
+template <class Map, class Key>
+void remove_from(Map& map, const Key& key, const ServiceEntry* entry) {
+  auto* list = map.find(key);
   if (list == nullptr) return;
   list->erase(std::remove(list->begin(), list->end(), entry), list->end());
   if (list->empty()) map.erase(key);
@@ -68,7 +70,7 @@ std::size_t ServiceIndex::add_names(const ServiceEntry& entry) {
     if (list.empty()) ++lengths_[range.prefix.base().is_v4() ? 0 : 1][range.prefix.length()];
     add(list, &entry);
   }
-  add(by_hostname_[service.hostname], &entry);
+  add(by_hostname_[hostname_key(service)], &entry);
   return service.vips.size() + service.cidr_vips.size() + 1;
 }
 
@@ -80,7 +82,7 @@ std::size_t ServiceIndex::remove_names(const Service& before, const Service* aft
   for (const CidrVip& range : before.cidr_vips) {
     if (after == nullptr || !contains(after->cidr_vips, range)) remove_range(range, &entry);
   }
-  if (after == nullptr) remove_from(by_hostname_, before.hostname, &entry);
+  if (after == nullptr) remove_from(by_hostname_, hostname_key(before), &entry);
   return before.vips.size() + before.cidr_vips.size() + 1;
 }
 
@@ -115,14 +117,15 @@ std::size_t ServiceIndex::remove_endpoints(const Workload& before, const Workloa
 }
 
 // Own namespace, else the last canonical one, else the preferred namespace, else the first.
-ServicePtr ServiceIndex::choose(const Candidates& list, const Name& client_namespace,
-                                const Name& preferred_namespace) {
+ServicePtr ServiceIndex::choose(const Candidates& list, const HostnameLookUp& look_up) {
+  const auto& [client_namespace, preferred_namespace, without_address] = look_up;
   const ServiceEntry* canonical = nullptr;
   const ServiceEntry* preferred = nullptr;
   const ServiceEntry* first = nullptr;
   const Service* previous = nullptr;
   for (const ServiceEntry* entry : list) {
     const Service& service = *entry->service;
+    if (!without_address && service.vips.empty()) continue;
     const bool superseded = previous != nullptr && previous->namespace_ == service.namespace_;
     previous = &service;
     if (superseded || !visible(service, client_namespace)) continue;
@@ -139,7 +142,7 @@ ServicePtr ServiceIndex::choose(const Candidates& list, const Name& client_names
 
 ServicePtr ServiceIndex::by_vip(const NetworkAddress& address, const Name& client_namespace) const {
   if (const Candidates* list = by_vip_.find(address); list != nullptr) {
-    if (ServicePtr service = choose(*list, client_namespace, {}); service != nullptr)
+    if (ServicePtr service = choose(*list, {client_namespace, Name()}); service != nullptr)
       return service;
   }
   return by_range(address, client_namespace);
@@ -168,10 +171,10 @@ ServicePtr ServiceIndex::by_range(const NetworkAddress& address,
   return best;
 }
 
-ServicePtr ServiceIndex::by_hostname(const Name& hostname, const Name& client_namespace,
-                                     const Name& preferred_namespace) const {
+ServicePtr ServiceIndex::by_hostname(std::string_view hostname,
+                                     const HostnameLookUp& look_up) const {
   const Candidates* list = by_hostname_.find(hostname);
-  return list == nullptr ? nullptr : choose(*list, client_namespace, preferred_namespace);
+  return list == nullptr ? nullptr : choose(*list, look_up);
 }
 
 }  // namespace culvert::state

@@ -32,8 +32,14 @@ class ServiceIndex {
 
   const ServiceEntry* find(const NamespacedHostname& key) const { return entries_.find(key); }
   ServicePtr by_vip(const NetworkAddress& address, const Name& client_namespace) const;
-  ServicePtr by_hostname(const Name& hostname, const Name& client_namespace,
-                         const Name& preferred_namespace) const;
+  // Whom a hostname means, seen from where.
+  struct HostnameLookUp {
+    const Name& client_namespace;
+    const Name& preferred_namespace;
+    bool without_address = true;  // services without a single virtual address count, too
+  };
+  // `hostname` in lower case, without a final dot.
+  ServicePtr by_hostname(std::string_view hostname, const HostnameLookUp& look_up) const;
   // Services, without those that exist as staged endpoints only.
   std::size_t size() const { return services_; }
   template <class F>
@@ -51,10 +57,23 @@ class ServiceIndex {
              v.prefix.length();
     }
   };
+  // Hostnames are found by text, so that what strangers ask for needs no Name.
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+    std::size_t operator()(const Name& name) const { return (*this)(name.view()); }
+  };
+  struct TextEqual {
+    using is_transparent = void;
+    bool operator()(const Name& a, const Name& b) const { return a == b; }
+    bool operator()(const Name& a, std::string_view b) const { return a.view() == b; }
+    bool operator()(std::string_view a, const Name& b) const { return a == b.view(); }
+  };
 
   static void add(Candidates& list, const ServiceEntry* entry);
-  static ServicePtr choose(const Candidates& list, const Name& client_namespace,
-                           const Name& preferred_namespace);
+  static ServicePtr choose(const Candidates& list, const HostnameLookUp& look_up);
   ServicePtr by_range(const NetworkAddress& address, const Name& client_namespace) const;
   std::size_t add_names(const ServiceEntry& entry);
   std::size_t remove_names(const Service& before, const Service* after, const ServiceEntry& entry);
@@ -62,7 +81,7 @@ class ServiceIndex {
 
   ShardedMap<NamespacedHostname, ServiceEntry> entries_;
   ShardedMap<NetworkAddress, Candidates> by_vip_;
-  ShardedMap<Name, Candidates> by_hostname_;
+  ShardedMap<Name, Candidates, TextHash, TextEqual> by_hostname_;  // normal_hostname()
   std::unordered_map<CidrVip, Candidates, PrefixHash> by_range_;
   // Prefix lengths in use and by how many ranges, IPv4 and IPv6: a lookup probes only these.
   std::map<unsigned, std::size_t> lengths_[2];

@@ -10,17 +10,22 @@
 
 namespace culvert::state {
 
-// Not thread-safe; pointers to values stay valid until the value is erased.
-template <class Key, class Value>
+// Not thread-safe; pointers to values stay valid until the value is erased. find() takes whatever
+// Hash and Equal take.
+template <class Key, class Value, class Hash = std::hash<Key>, class Equal = std::equal_to<Key>>
 class ShardedMap {
  public:
   // The value of `key`, or null.
-  Value* find(const Key& key) {
+  template <class Sought>
+  Value* find(const Sought& key) {
     auto& shard = shard_of(key);
     const auto found = shard.find(key);
     return found == shard.end() ? nullptr : &found->second;
   }
-  const Value* find(const Key& key) const { return const_cast<ShardedMap*>(this)->find(key); }
+  template <class Sought>
+  const Value* find(const Sought& key) const {
+    return const_cast<ShardedMap*>(this)->find(key);
+  }
   // The value of `key`, default-made when it was not there.
   Value& operator[](const Key& key) { return shard_of(key)[key]; }
   void erase(const Key& key) { shard_of(key).erase(key); }
@@ -38,10 +43,11 @@ class ShardedMap {
   }
 
  private:
-  using Shard = std::unordered_map<Key, Value>;
-  Shard& shard_of(const Key& key) {
+  using Shard = std::unordered_map<Key, Value, Hash, Equal>;
+  template <class Sought>
+  Shard& shard_of(const Sought& key) {
     // The top six bits of a Fibonacci hash: handles and pointers differ in their middle bits only.
-    const std::uint64_t hash = std::hash<Key>{}(key);
+    const std::uint64_t hash = Hash{}(key);
     return shards_[(hash * 0x9E3779B97F4A7C15ULL) >> 58];
   }
   std::array<Shard, 64> shards_;

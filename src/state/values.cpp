@@ -69,6 +69,13 @@ const Membership* Workload::membership(const NamespacedHostname& service) const 
   return at == services.end() ? nullptr : &*at;
 }
 
+std::string normal_hostname(std::string_view hostname) {
+  if (hostname.ends_with('.')) hostname.remove_suffix(1);
+  std::string normal(hostname);
+  for (char& c : normal) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return normal;
+}
+
 bool Match::empty() const {
   return namespaces.empty() && not_namespaces.empty() && service_accounts.empty() &&
          not_service_accounts.empty() && principals.empty() && not_principals.empty() &&

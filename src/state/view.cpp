@@ -29,9 +29,15 @@ ServicePtr View::find_service_by_vip(const Name& network, const IpAddress& ip,
   return indexes_->services.by_vip({network, ip}, client_namespace);
 }
 
-ServicePtr View::find_service_by_hostname(const Name& hostname, const Name& client_namespace,
+ServicePtr View::find_service_by_hostname(std::string_view hostname, const Name& client_namespace,
                                           const Name& preferred_namespace) const {
-  return indexes_->services.by_hostname(hostname, client_namespace, preferred_namespace);
+  return indexes_->services.by_hostname(hostname, {client_namespace, preferred_namespace});
+}
+
+ServicePtr View::find_addressed_service_by_hostname(std::string_view hostname,
+                                                    const Name& client_namespace,
+                                                    const Name& preferred_namespace) const {
+  return indexes_->services.by_hostname(hostname, {client_namespace, preferred_namespace, false});
 }
 
 const EndpointSet* View::endpoints(const NamespacedHostname& key) const {

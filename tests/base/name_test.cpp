@@ -41,6 +41,16 @@ TEST(Name, CopiesMovesAndAssigns) {
   EXPECT_EQ(c, "one");
 }
 
+TEST(Name, FindingKeepsNothing) {
+  EXPECT_TRUE(Name::find("nobody-holds-this").empty());
+  EXPECT_TRUE(Name::find("").empty());
+  {
+    const Name held("held");
+    EXPECT_EQ(Name::find("held"), held);
+  }
+  EXPECT_TRUE(Name::find("held").empty()) << "finding it has kept it";
+}
+
 TEST(Name, OrdersByText) {
   EXPECT_LT(Name("a"), Name("b"));
   EXPECT_FALSE(Name("b") < Name("a"));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include <array>
 
 namespace culvert {
@@ -47,6 +49,14 @@ TEST(Random, TheKernelSeedsDifferently) {
   Random a;
   Random b;
   EXPECT_NE(a.next(), b.next());
+}
+
+TEST(Entropy, NumbersDoNotComeAgain) {
+  Entropy entropy;
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(entropy.next());
+  EXPECT_EQ(seen.size(), 1000U);
+  EXPECT_FALSE(seen.contains(0));
 }
 
 }  // namespace

@@ -12,7 +12,8 @@ using ::testing::HasSubstr;
 nlohmann::json dump() {
   return nlohmann::json::parse(R"({
     "version": {"version": "1.2"},
-    "config": {"localNode": "node-a", "clusterId": "Kubernetes", "proxyMode": "Shared"},
+    "config": {"localNode": "node-a", "clusterId": "Kubernetes", "proxyMode": "Shared",
+               "dnsProxy": true},
     "certificates": [
       {"identity": "spiffe://td/ns/shop/sa/cart", "state": "Available",
        "certChain": [{"serialNumber": "77", "validFrom": "2026-01-01T00:00:00Z",
@@ -61,6 +62,10 @@ TEST(Views, PoliciesCertificatesConnections) {
 TEST(Views, StatusSumsUp) {
   const auto text = view_status(dump());
   EXPECT_THAT(text, HasSubstr("node node-a"));
+  EXPECT_THAT(text, HasSubstr("Shared mode, DNS served\n"));
+  auto without = dump();
+  without["config"]["dnsProxy"] = false;
+  EXPECT_THAT(view_status(without), HasSubstr("DNS not served\n"));
   EXPECT_THAT(text, HasSubstr("2 workloads, 1 services, 1 policies, 1/2 certificates available"));
   EXPECT_THAT(text, HasSubstr("cart-0"));
 }

@@ -15,6 +15,7 @@ TEST(AgentJson, RequestsSurviveTheTrip) {
   enrol.pod = kPod;
   enrol.redirect.dns = true;
   enrol.redirect.virtual_interfaces = {"tap0"};
+  enrol.dns = DnsCapture::never;
   enrol.keep_pending = true;
   const auto decoded = decode_request(encode_request(enrol));
   ASSERT_TRUE(decoded) << decoded.error().detail;
@@ -23,6 +24,7 @@ TEST(AgentJson, RequestsSurviveTheTrip) {
   EXPECT_EQ(back.redirect, enrol.redirect);
   EXPECT_EQ(back.netns.kind, NetnsRef::Kind::pid);
   EXPECT_EQ(back.netns.value, "12");
+  EXPECT_EQ(back.dns, DnsCapture::never);
   EXPECT_TRUE(back.keep_pending);
   EXPECT_FALSE(back.force);
 
@@ -64,6 +66,47 @@ TEST(AgentJson, TablesSurviveTheTrip) {
   EXPECT_EQ(table->at(0).incarnation, "boot/7");
   EXPECT_TRUE(table->at(0).leaving);
   EXPECT_FALSE(table->at(1).leaving);
+}
+
+constexpr const char* kPodText =
+    R"("pod":{"uid":"u","name":"n","namespace":"ns","serviceAccount":"sa"},
+       "netns":{"kind":"path","value":"/x"},"device":3,"inode":4)";
+
+// Written before it was kept whether DNS is wanted: those namespaces stay as they are.
+TEST(AgentJson, OldTablesKeepTheirDns) {
+  const auto table = [](const std::string& more) {
+    return decode_table(R"({"version":1,"enrolments":[{)" + std::string(kPodText) + more + "}]}");
+  };
+  const auto without = table("");
+  ASSERT_TRUE(without) << without.error().detail;
+  EXPECT_FALSE(without->front().capture_dns);
+  const auto with = table(R"(,"redirect":{"dns":true})");
+  ASSERT_TRUE(with) << with.error().detail;
+  EXPECT_TRUE(with->front().capture_dns);
+  EXPECT_TRUE(with->front().redirect.dns);
+  const auto lapsed = table(R"(,"captureDns":true,"redirect":{"dns":false})");
+  ASSERT_TRUE(lapsed) << lapsed.error().detail;
+  EXPECT_TRUE(lapsed->front().capture_dns);
+  EXPECT_EQ(decode_table(encode_table(*lapsed))->front().capture_dns, true);
+}
+
+// An older culvertctl says --dns or nothing.
+TEST(AgentJson, OldRequestsMeanTheirDns) {
+  const auto request = [](const std::string& more) {
+    return decode_request(R"({"op":"enroll",)" + std::string(kPodText) + more + "}");
+  };
+  const auto dns = [&](const std::string& more) {
+    const auto decoded = request(more);
+    EXPECT_TRUE(decoded) << more;
+    return std::get<EnrolRequest>(*decoded).dns;
+  };
+  EXPECT_EQ(dns(""), DnsCapture::when_served);
+  EXPECT_EQ(dns(R"(,"redirect":{"dns":false})"), DnsCapture::when_served);
+  EXPECT_EQ(dns(R"(,"redirect":{"dns":true})"), DnsCapture::demanded);
+  EXPECT_EQ(dns(R"(,"redirect":{"dns":true},"dns":"when-served")"), DnsCapture::when_served);
+  const auto wrong = request(R"(,"dns":"sometimes")");
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().detail, HasSubstr("dns is none of"));
 }
 
 TEST(AgentJson, OneNamespaceHasOneIdentity) {

@@ -22,7 +22,7 @@ TEST_F(AgentTest, InstallsBeforeItTellsTheDaemon) {
   const auto outcome = enrolled.get();
   ASSERT_TRUE(outcome) << outcome.error().detail;
   EXPECT_EQ(outcome->uid, "uid-1");
-  EXPECT_EQ(outcome->steps.size(), 2U);
+  EXPECT_EQ(outcome->steps.size(), 3U);
   const auto listed = AgentClient(options_.control_socket).list();
   ASSERT_TRUE(listed);
   ASSERT_EQ(listed->size(), 1U);

@@ -64,16 +64,27 @@ Mounted::~Mounted() {
   ::unlink(path_.c_str());
 }
 
-Inhabitant::Inhabitant(const Sandbox& box) {
+namespace {
+
+bool mount_over_etc(const std::string& directory) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount(directory.c_str(), "/etc", nullptr, MS_BIND, nullptr) == 0;
+}
+
+}  // namespace
+
+Inhabitant::Inhabitant(const Sandbox& box, const std::string& etc) {
   // Closed by the program that takes the copy's place, for which we wait: a mere copy of the test
   // holds the agent's lock.
   std::array<int, 2> ends{-1, -1};
   EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const UniqueFd started(ends[0]);
   UniqueFd held(ends[1]);
-  EXPECT_TRUE(run_in_netns(box.fd(), [this]() -> Result<void> {
+  EXPECT_TRUE(run_in_netns(box.fd(), [this, &etc]() -> Result<void> {
     pid_ = ::fork();
     if (pid_ == 0) {
+      if (!etc.empty() && !mount_over_etc(etc)) ::_exit(126);
       ::execlp("sleep", "sleep", "1000", nullptr);
       ::_exit(127);
     }
@@ -130,6 +141,21 @@ UniqueFd connect_in(const Sandbox& where, const SocketAddress& to, int mark) {
     set_timeouts(fd.get());
     if (mark != 0) ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
     if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&native), length) != 0) fd.reset();
+    return {};
+  });
+  EXPECT_TRUE(made.has_value());
+  return fd;
+}
+
+UniqueFd bind_udp_in(const Sandbox& where, const SocketAddress& at, int mark) {
+  UniqueFd fd;
+  const auto made = run_in_netns(where.fd(), [&]() -> Result<void> {
+    sockaddr_storage native{};
+    const auto length = at.to_native(native);
+    fd.reset(::socket(native.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    set_timeouts(fd.get());
+    if (mark != 0) ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&native), length) != 0) fd.reset();
     return {};
   });
   EXPECT_TRUE(made.has_value());

@@ -46,7 +46,8 @@ class Mounted {
 // A process that waits in a sandbox until it is told to end.
 class Inhabitant {
  public:
-  explicit Inhabitant(const Sandbox& box);
+  // With `etc` that directory stands in the place of its /etc, as in a container.
+  explicit Inhabitant(const Sandbox& box, const std::string& etc = "");
   ~Inhabitant() { end(); }
   Inhabitant(const Inhabitant&) = delete;
   Inhabitant& operator=(const Inhabitant&) = delete;
@@ -64,6 +65,9 @@ void join(const Sandbox& a, const Sandbox& b);
 UniqueFd listen_in(const Sandbox& where, std::uint16_t port);
 // A connection made inside `where`, with SO_MARK if `mark` is not 0. Empty when it fails.
 UniqueFd connect_in(const Sandbox& where, const SocketAddress& to, int mark = 0);
+// A UDP socket made inside `where`, bound to `at`, with SO_MARK if `mark` is not 0. Empty when it
+// fails.
+UniqueFd bind_udp_in(const Sandbox& where, const SocketAddress& at, int mark = 0);
 // Accepts within two seconds; empty otherwise.
 UniqueFd accept_from(const UniqueFd& listener);
 SocketAddress peer_of(const UniqueFd& socket);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include <atomic>
+
 namespace culvert::host::testing {
 namespace {
 
@@ -42,6 +44,54 @@ TEST_F(ZdsServerTest, RefusesAPathThatIsNoSocket) {
   options_.path = directory_ / "file";
   ASSERT_EQ(std::system(("touch " + options_.path).c_str()), 0);
   EXPECT_EQ(ZdsServer::start(options_).error().code, Errc::invalid);
+}
+
+TEST_F(ZdsServerTest, NamesThePodsOwnResolvers) {
+  start();
+  FakeDaemon daemon(options_.path);
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  auto named = pod("a");
+  named.nameservers = {IpAddress::v4(198, 18, 0, 53), IpAddress::parse("2001:2::53").value()};
+  auto added = std::async(std::launch::async, [&] { return server_->add(named, netns()); });
+  const auto received = daemon.receive();
+  ASSERT_TRUE(received);
+  EXPECT_THAT(received->request.add().workload_info().nameservers(),
+              ::testing::ElementsAre("198.18.0.53", "2001:2::53"));
+  daemon.ack();
+  EXPECT_TRUE(added.get());
+}
+
+// However long the names are that Kubernetes allows.
+TEST_F(ZdsServerTest, AnAddFitsWhatDaemonsRead) {
+  start();
+  FakeDaemon daemon(options_.path);  // reads 1024 bytes at most
+  EXPECT_EQ(daemon.serve(), "snapshot");
+  PodInfo longest{std::string(128, 'u'), std::string(253, 'n'), std::string(63, 's'),
+                  std::string(253, 'a')};
+  longest.nameservers.assign(3, IpAddress::parse("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff").value());
+  auto added = std::async(std::launch::async, [&] { return server_->add(longest, netns()); });
+  const auto received = daemon.receive();
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->request.add().workload_info().nameservers_size(), 3);
+  daemon.ack();
+  EXPECT_TRUE(added.get());
+}
+
+TEST_F(ZdsServerTest, SaysThatOtherDaemonsServe) {
+  std::atomic<int> changes = 0;
+  options_.on_change = [&] { ++changes; };
+  start({"a"});
+  const auto reach = [&](int count) {
+    while (changes.load() < count) std::this_thread::yield();
+  };
+  std::optional<FakeDaemon> daemon(options_.path);
+  EXPECT_EQ(daemon->serve("not now"), "add a");
+  EXPECT_EQ(daemon->serve(), "snapshot");
+  reach(1);
+  EXPECT_EQ(daemon->serve(), "add a");
+  reach(2);  // it is served after all
+  daemon.reset();
+  reach(3);
 }
 
 TEST_F(ZdsServerTest, SendsTheSnapshotOneByOne) {

@@ -3,7 +3,7 @@ links nothing that only culvertctl needs."""
 
 import re
 
-DATA_PATH = {"base", "metrics", "net", "state", "tls", "h2", "hbone"}
+DATA_PATH = {"base", "metrics", "net", "state", "tls", "h2", "hbone", "dns"}
 MAY_USE = {
     "base": set(),
     "profile": {"base"},
@@ -12,7 +12,8 @@ MAY_USE = {
     "net": {"base"},
     "h2": {"base"},
     "tls": {"base", "metrics", "net"},
-    "hbone": DATA_PATH - {"hbone"},
+    "hbone": DATA_PATH - {"hbone", "dns"},
+    "dns": {"base", "state"},
     "control": {"base", "metrics", "net", "state", "tls"},
     "proxy": DATA_PATH,
     "admin": {"base", "metrics", "net", "state", "tls", "proxy"},
@@ -27,6 +28,7 @@ ONLY_CULVERTCTL = {"host", "authority", "cli"}
 ONLY_IN = {
     r"spdlog/": {"base"},
     r"nghttp2/": {"h2"},
+    r"ldns/": {"dns"},
     r"openssl/crypto.h": {"tls", "authority", "app"},  # app: the version line names the library
     r"openssl/(?!crypto.h)": {"tls", "authority"},
     r"intel-ipsec-mb|ipsec-mb": {"tls"},

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "metrics/exposition.hpp"
 
@@ -45,7 +47,12 @@ void populate(Catalog& catalog) {
   catalog.proxies_stopped().add(1);
   PeerLabels source;
   source.workload = Name("front");
-  catalog.on_demand_dns(source, "db.example");
+  catalog.dns().on_demand(source, "db.example");
+  const DnsLabels labels{28, false, Name("front"), Name("v2")};
+  catalog.dns().requests(labels).add(3);
+  catalog.dns().upstream_requests(labels).add(2);
+  catalog.dns().upstream_failures(labels).add();
+  catalog.dns().upstream_duration(labels).observe(0.25);
 }
 
 TEST(Catalog, EveryRecordingShowsUp) {
@@ -71,6 +78,47 @@ TEST(Catalog, EveryRecordingShowsUp) {
   EXPECT_EQ(dns.label("source_app"), "unknown");
   EXPECT_EQ(dns.label("hostname"), "db.example");
   EXPECT_EQ(dns.labels.size(), 9U);
+}
+
+TEST(Catalog, DnsQueriesAreCountedByTypeProtocolAndWorkload) {
+  Catalog catalog("x");
+  const auto before = test::parse_exposition(catalog.render());
+  EXPECT_FALSE(before.families.contains("istio_dns_requests"));
+  EXPECT_FALSE(before.families.contains("istio_dns_upstream_request_duration_seconds"));
+  const DnsLabels labels{28, false, Name("front"), Name("v2")};
+  catalog.dns().requests(labels).add(3);
+  catalog.dns().upstream_requests(labels).add(2);
+  catalog.dns().upstream_failures(labels).add();
+  catalog.dns().upstream_duration(labels).observe(0.25);
+  const auto parsed = test::parse_exposition(catalog.render());
+  ASSERT_EQ(parsed.error, "");
+  const auto& requests = parsed.families.at("istio_dns_requests");
+  EXPECT_EQ(requests.help, "Total number of DNS requests (unstable).");
+  const auto& sample = requests.samples.at(0);
+  EXPECT_EQ(sample.value, 3);
+  EXPECT_EQ(sample.label("request_query_type"), "aaaa");
+  EXPECT_EQ(sample.label("request_protocol"), "udp");
+  EXPECT_EQ(sample.label("source_canonical_service"), "front");
+  EXPECT_EQ(sample.label("source_canonical_revision"), "v2");
+  EXPECT_EQ(parsed.families.at("istio_dns_upstream_requests").samples.at(0).value, 2);
+  EXPECT_EQ(parsed.families.at("istio_dns_upstream_failures").samples.at(0).value, 1);
+  const auto& duration = parsed.families.at("istio_dns_upstream_request_duration_seconds");
+  EXPECT_EQ(duration.type, "histogram");
+  EXPECT_EQ(duration.unit, "seconds");
+  EXPECT_EQ(duration.samples.size(), 9U);
+}
+
+// 65,536 types, a pod's own choice: they are not 65,536 series.
+TEST(Catalog, TypesWithoutAWordInWideUseShareASeries) {
+  std::set<std::string_view> words;
+  for (unsigned type = 0; type <= 65535; ++type)
+    words.insert(query_type_word(static_cast<std::uint16_t>(type)));
+  EXPECT_LT(words.size(), 40U);
+  EXPECT_EQ(query_type_word(1), "a");
+  EXPECT_EQ(query_type_word(12), "ptr");
+  EXPECT_EQ(query_type_word(257), "caa");
+  EXPECT_EQ(query_type_word(0), "unknown");
+  EXPECT_EQ(query_type_word(65280), "unknown");
 }
 
 // What `promtool check metrics` looks at; test_promtool_finds_nothing_to_say asks it itself.

@@ -122,11 +122,16 @@ class Parser {
     auto parsed = parse_sample(line);
     if (!parsed) return error("sample", line);
     auto& family = result_.families[family_];
-    const auto expected = family.type == "counter" ? family_ + "_total" : family_;
-    if (parsed->name != expected) return error("sample of another family", line);
+    if (!belongs(parsed->name, family.type)) return error("sample of another family", line);
     const auto series = line.substr(0, line.rfind(' '));
     if (!series_.insert(std::string(series)).second) return error("series twice", line);
     family.samples.push_back(std::move(*parsed));
+  }
+
+  bool belongs(const std::string& name, const std::string& type) const {
+    if (type == "counter") return name == family_ + "_total";
+    if (type != "histogram") return name == family_;
+    return name == family_ + "_bucket" || name == family_ + "_sum" || name == family_ + "_count";
   }
 
   void error(std::string_view what, std::string_view where) {

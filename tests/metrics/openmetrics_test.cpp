@@ -37,6 +37,31 @@ TEST(OpenMetrics, AFamilyIsWrittenExactly) {
   EXPECT_EQ(out, "");
 }
 
+TEST(OpenMetrics, AHistogramShowsGrowingBucketsItsCountAndItsSum) {
+  Registry registry;
+  auto& family =
+      registry.histogram({"wait_seconds", "Wait.", FamilyType::counter, {"x"}, "seconds"});
+  for (const double seconds : {0.0005, 0.002, 0.25, 30.0}) family.with({"a"}).observe(seconds);
+  std::string out;
+  registry.for_each([&out](const FamilySpec& spec, std::span<const Sample> samples) {
+    append_family(out, spec, samples);
+  });
+  EXPECT_EQ(out,
+            "# HELP wait_seconds Wait.\n"
+            "# TYPE wait_seconds histogram\n"
+            "# UNIT wait_seconds seconds\n"
+            "wait_seconds_bucket{x=\"a\",le=\"0.0005\"} 1\n"
+            "wait_seconds_bucket{x=\"a\",le=\"0.001\"} 1\n"
+            "wait_seconds_bucket{x=\"a\",le=\"0.01\"} 2\n"
+            "wait_seconds_bucket{x=\"a\",le=\"0.1\"} 2\n"
+            "wait_seconds_bucket{x=\"a\",le=\"1.0\"} 3\n"
+            "wait_seconds_bucket{x=\"a\",le=\"5.0\"} 3\n"
+            "wait_seconds_bucket{x=\"a\",le=\"+Inf\"} 4\n"
+            "wait_seconds_count{x=\"a\"} 4\n"
+            "wait_seconds_sum{x=\"a\"} 30.2525\n");
+  EXPECT_EQ(test::parse_exposition(out + "# EOF\n").error, "");
+}
+
 TEST(OpenMetrics, PrometheusTextCallsACounterAsItsSamples) {
   std::string out;
   const Sample samples[] = {{{}, 3}};

@@ -71,7 +71,9 @@ class NodeTest : public ::testing::Test {
                                  source_,
                                  catalog_.traffic(),
                                  {&catalog_.sockets_open(metrics::Reporter::source),
-                                  &catalog_.sockets_open(metrics::Reporter::destination)}};
+                                  &catalog_.sockets_open(metrics::Reporter::destination)},
+                                 catalog_.dns(),
+                                 resolvers_};
     node_ = std::make_unique<NodeProxy>(settings_, hbone::TunnelSettings{}, workers, parts);
   }
   ~NodeTest() override {
@@ -190,6 +192,7 @@ class NodeTest : public ::testing::Test {
   culvert::testing::FakeCertificateSource source_{ca_};
   metrics::Catalog catalog_{"test"};
   state::Store store_{state::LocalNode{}};
+  NodeResolvers resolvers_;
   Settings settings_;
   UniqueFd app_;
   std::uint16_t app_port_ = 0;

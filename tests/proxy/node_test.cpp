@@ -56,11 +56,12 @@ TEST_F(NodeTest, OfTheOwnPodOnlyOnePortIsReached) {
   settings_.original_source = OriginalSource::required;  // of others, not of ourselves
   make_node(1);
   Started started;
-  node_->start_pod("own", {Name("shop"), Name("cart"), Name("cart"), true}, nullptr,
-                   [&started](Result<void> r) {
-                     started.result = std::move(r);
-                     started.answered = true;
-                   });
+  PodInfo own{Name("shop"), Name("cart"), Name("cart")};
+  own.own = true;
+  node_->start_pod("own", own, nullptr, [&started](Result<void> r) {
+    started.result = std::move(r);
+    started.answered = true;
+  });
   run_until([&] { return started.answered.load(); });
   ASSERT_TRUE(started.result.has_value()) << started.result.error().detail;
   EXPECT_EQ(connect(target()), 200);

@@ -6,6 +6,7 @@
 
 #include "culvert/metrics/catalog.hpp"
 #include "proxy/deaf_application.hpp"
+#include "proxy/dns/hostnames.hpp"
 #include "proxy/plain_connection.hpp"
 #include "support/test_ca.hpp"
 
@@ -81,6 +82,8 @@ class PodProxyTest : public ::testing::Test {
   culvert::testing::FakeCertificateSource source_{ca_};
   metrics::Catalog catalog_{"test"};
   state::Store store_{state::LocalNode{}};
+  NodeResolvers resolvers_;
+  Hostnames hostnames_{worker_, resolvers_, true};
   const Settings settings_;
   hbone::Context context_{worker_, hbone::TunnelSettings{}, source_};
   Environment environment_{context_,
@@ -88,6 +91,9 @@ class PodProxyTest : public ::testing::Test {
                            catalog_.traffic(),
                            {&catalog_.sockets_open(metrics::Reporter::source),
                             &catalog_.sockets_open(metrics::Reporter::destination)},
+                           catalog_.dns(),
+                           resolvers_,
+                           hostnames_,
                            settings_};
   PodProxy pod_{environment_, {Name("shop"), Name("cart"), Name("cart")}, net::Netns(), [] {}};
   std::vector<std::unique_ptr<FakeConnection>> open_;
@@ -203,8 +209,8 @@ TEST_F(StoppingTest, EndsAHandshakeThatStalls) {
 TEST_F(StoppingTest, EndsTheWaitForACertificate) {
   SilentSource silent;
   hbone::Context context(worker_, hbone::TunnelSettings{}, silent);
-  Environment environment{context, store_, catalog_.traffic(), environment_.sockets_open,
-                          settings_};
+  Environment environment{context,        store_,     catalog_.traffic(), environment_.sockets_open,
+                          catalog_.dns(), resolvers_, hostnames_,         settings_};
   PodProxy pod(environment, {Name("shop"), Name("cart"), Name("cart")}, net::Netns(), [] {});
   net::spawn(worker_, serve_hbone(pod, PodProxy::Attempt(pod), std::move(accepted_), kPeer));
   stop(pod);

@@ -259,15 +259,59 @@ TEST_F(Route, OtherNetworksAreReachedThroughServicesOnly) {
   EXPECT_EQ(to("10.5.0.1:80").kind, Kind::pass_through);
 }
 
-TEST_F(Route, WorkloadsWithoutAddressAreRefused) {
+TEST_F(Route, WorkloadsWithoutAddressOrHostnameAreRefused) {
+  mesh.add(in(pod("shop", "named", {}), "shop/named"));
+  mesh.add(service("shop", "named", {"10.96.0.9"}));
+  EXPECT_EQ(to("10.96.0.9:80").reason, Reason::no_healthy_upstream);
+}
+
+TEST_F(Route, AHostnameIsResolvedBeforeATunnelToIt) {
   Workload named = in(pod("shop", "named", {}), "shop/named");
   named.hostname = Name("db.example");
   mesh.add(named);
   mesh.add(service("shop", "named", {"10.96.0.9"}));
-  EXPECT_EQ(to("10.96.0.9:80").reason, Reason::needs_resolution);
-  named.hostname = Name();
+  const auto asked = to("10.96.0.9:80");
+  EXPECT_EQ(asked.kind, Kind::resolve);
+  EXPECT_EQ(asked.hostname, "db.example");
+  EXPECT_THAT(asked.explain(), HasSubstr("db.example"));
+  const auto d = with_address(asked, test::ip("10.7.0.1"));
+  EXPECT_EQ(d.kind, Kind::hbone);
+  EXPECT_EQ(d.dial, at("10.7.0.1:15008"));
+  EXPECT_EQ(d.target, at("10.7.0.1:8080"));
+  EXPECT_EQ(d.authority, "10.7.0.1:8080");
+  EXPECT_EQ(d.expected.size(), 1u);
+  EXPECT_EQ(d.destination->uid, named.uid);
+}
+
+TEST_F(Route, AHostnameIsResolvedBeforePlainTcpToIt) {
+  Workload named = in(pod("shop", "named", {}), "shop/named");
+  named.hostname = Name("db.example");
+  named.protocol = Protocol::tcp;
   mesh.add(named);
-  EXPECT_EQ(to("10.96.0.9:80").reason, Reason::no_healthy_upstream);
+  mesh.add(service("shop", "named", {"10.96.0.9"}));
+  const auto d = with_address(to("10.96.0.9:80"), test::ip("2001:db8::7"));
+  EXPECT_EQ(d.kind, Kind::tcp);
+  EXPECT_EQ(d.dial, at("[2001:db8::7]:8080"));
+  EXPECT_EQ(d.target, d.dial);
+}
+
+TEST_F(Route, AWaypointsHostnameIsResolvedAndTheTargetKept) {
+  Workload waypoint = in(pod("shop", "wp", {}), "shop/wp");
+  waypoint.hostname = Name("wp.example");
+  mesh.add(waypoint);
+  Service wp = service("shop", "wp", {"10.96.0.8"});
+  wp.ports = {{15008, 15008}};
+  mesh.add(wp);
+  Service behind = service("shop", "behind", {"10.96.0.9"});
+  behind.waypoint = gateway_by_name("shop/wp");
+  mesh.add(behind);
+  const auto asked = to("10.96.0.9:80");
+  EXPECT_EQ(asked.kind, Kind::resolve);
+  const auto d = with_address(asked, test::ip("10.7.0.1"));
+  EXPECT_EQ(d.kind, Kind::hbone);
+  EXPECT_EQ(d.dial, at("10.7.0.1:15008"));
+  EXPECT_EQ(d.authority, "10.96.0.9:80");
+  EXPECT_EQ(d.target, at("10.96.0.9:80"));
 }
 
 TEST_F(Route, InvisibleServiceIsUnknown) {
@@ -286,7 +330,7 @@ TEST_F(Route, ExplainsItself) {
   std::set<std::string_view> names;
   for (int i = 0; i <= static_cast<int>(Reason::no_routing_destination); ++i)
     names.insert(to_string(static_cast<Reason>(i)));
-  EXPECT_EQ(names.size(), 12u);
+  EXPECT_EQ(names.size(), 11u);
 }
 
 }  // namespace

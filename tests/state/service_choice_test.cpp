@@ -23,7 +23,7 @@ std::string by_vip(const Mesh& mesh, std::string_view client, std::string_view i
 }
 std::string by_host(const Mesh& mesh, std::string_view client, std::string_view preferred = "") {
   const auto s =
-      mesh.store.view().find_service_by_hostname(Name("x.example"), Name(client), Name(preferred));
+      mesh.store.view().find_service_by_hostname("x.example", Name(client), Name(preferred));
   return s == nullptr ? "" : s->namespace_.str();
 }
 
@@ -51,6 +51,27 @@ TEST(ServiceChoice, NamespaceScopedServicesAreInvisibleElsewhere) {
   EXPECT_EQ(by_host(mesh, "z"), "");
   EXPECT_EQ(by_vip(mesh, "a", "10.96.0.1"), "a");
   EXPECT_EQ(by_vip(mesh, "", "10.96.0.1"), "a");
+}
+
+TEST(ServiceChoice, HostnamesAreComparedInLowerCaseWithoutFinalDot) {
+  Mesh mesh;
+  mesh.add(service("a", "X.Example.", {"10.96.0.1"}));
+  EXPECT_EQ(by_host(mesh, "z"), "a");
+  mesh.remove("a/X.Example.");
+  EXPECT_EQ(by_host(mesh, "z"), "");
+}
+
+TEST(ServiceChoice, ServicesWithoutAddressCanBeLeftOut) {
+  Mesh mesh;
+  Service headless = shared("a", true);
+  headless.vips.clear();
+  headless.cidr_vips = {range("10.0.0.0/8")};
+  mesh.add(headless);
+  mesh.add(shared("b"));
+  EXPECT_EQ(by_host(mesh, "z"), "a");
+  const auto found = mesh.store.view().find_addressed_service_by_hostname("x.example", Name("a"));
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->namespace_, "b") << "left out before the choice, not after it";
 }
 
 TEST(ServiceChoice, OfOneNamespaceTheNewestCounts) {

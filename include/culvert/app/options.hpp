@@ -100,8 +100,8 @@ struct Options {
   bool localhost_app_tunnel = true;
   bool response_baggage = true;
   bool ipv6 = true;
-  bool dns_capture = true;  // asked for; there is no DNS proxy yet, see warnings()
-  std::string dns_proxy_address = "localhost:15053";
+  bool dns_capture = true;                            // pods' DNS queries are answered
+  std::string dns_proxy_address = "localhost:15053";  // "localhost:<port>" or "ip:port"
   bool tls12 = false;
   bool pqc_only = false;  // COMPLIANCE_POLICY=pqc
   std::string crl_path;

@@ -19,6 +19,9 @@ class Name {
   Name() = default;
   // Interns `text`: takes a lock, so on set-up and per-connection paths only, never per byte.
   explicit Name(std::string_view text);
+  // The name with that text if somebody holds one, else the empty name: what strangers ask for is
+  // looked up without being kept. Takes a lock like the constructor.
+  static Name find(std::string_view text);
   Name(const Name& other) noexcept;
   Name(Name&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
   Name& operator=(Name other) noexcept {

@@ -1,6 +1,9 @@
-// Cheap pseudo-random numbers for choices that need no secrecy: endpoint picks, trace ids, jitter.
+// Random numbers: cheap ones for choices that need no secrecy (endpoint picks, trace ids, jitter),
+// and ones that nobody can foresee.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace culvert {
@@ -19,6 +22,17 @@ class Random {
 
  private:
   std::uint64_t state_[4];
+};
+
+// Numbers of the kernel's own, for what strangers must not guess; not for keys. One per thread.
+class Entropy {
+ public:
+  // Uniform over all 64-bit values. Asks the kernel once for many; aborts if it has none.
+  std::uint64_t next();
+
+ private:
+  std::array<std::uint64_t, 32> drawn_{};
+  std::size_t left_ = 0;
 };
 
 }  // namespace culvert

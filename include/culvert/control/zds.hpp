@@ -3,6 +3,7 @@
 // message a packet, strictly one request -> one acknowledgement.
 #pragma once
 
+#include "culvert/base/address.hpp"
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
 
@@ -25,7 +26,16 @@ struct WorkloadInfo {
   std::string name;
   std::string namespace_;
   std::string service_account;
+  // Whom the pod's own resolv.conf names, in its order, eight at most; empty: not known.
+  std::vector<IpAddress> nameservers{};
   friend bool operator==(const WorkloadInfo&, const WorkloadInfo&) = default;
+
+  // Whether both are one workload: an agent that names other resolvers later does not mean
+  // another.
+  bool same_workload(const WorkloadInfo& other) const {
+    return name == other.name && namespace_ == other.namespace_ &&
+           service_account == other.service_account;
+  }
 };
 
 // What serves pods. Implemented by app, called on the control thread only.

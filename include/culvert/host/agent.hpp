@@ -8,6 +8,7 @@
 #include "culvert/host/zds_server.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,23 +16,32 @@
 
 namespace culvert::host {
 
+// Whether a namespace's DNS is to be captured.
+enum class DnsCapture : std::uint8_t {
+  when_served,  // as long as the daemon that serves the namespace answers DNS in it
+  demanded,     // the same, but a daemon that does not is refused
+  never,
+};
+
 // One namespace that was enrolled, as the agent's table keeps it.
 struct Enrolment {
   PodInfo pod;
   NetnsRef netns;
   NetnsId id;
-  RedirectOptions redirect;
+  RedirectOptions redirect;  // what is in place; its `dns` comes and goes with the daemons' DNS
   // What netns_incarnation() said; empty in tables of before that was kept.
   std::string incarnation{};
   // It is being withdrawn: a start that finds this so completes it, or goes on trying.
   bool leaving = false;
+  bool capture_dns = false;  // where it is served
 };
 
 // What `enroll` asks for.
 struct EnrolRequest {
   NetnsRef netns;
   PodInfo pod;  // an empty uid: the agent chooses one, or keeps that of the same namespace
-  RedirectOptions redirect;
+  RedirectOptions redirect;  // its `dns` is the agent's to decide, by the next
+  DnsCapture dns = DnsCapture::when_served;
   bool keep_pending = false;  // a refusing daemon leaves the pod enrolled, to be tried again
   // Even the agent's own namespace, and even one with redirection that this agent knows nothing of.
   bool force = false;
@@ -84,8 +94,9 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  // Redirection first, then the daemon; undone in reverse order when the daemon refuses (unless
-  // keep_pending). Repeating it for the same namespace and workload is fine. Errc::invalid for a
+  // Redirection first, then the daemon, then DNS where the daemon answers it; undone in reverse
+  // order when the daemon refuses (unless keep_pending) or does not answer the DNS that is
+  // demanded. Repeating it for the same namespace and workload is fine. Errc::invalid for a
   // namespace with redirection that is not in the table: it is somebody else's (unless force).
   Result<Outcome> enroll(const EnrolRequest& request);
   // Marked in the table first: once begun, the next start completes it (or goes on trying). Then

@@ -56,7 +56,7 @@ Result<void> check_redirection();
 Result<RedirectState> inspect_redirection(int netns_fd);
 
 // Whether all that install_redirection() would put there is there: tables, rules and routes, not
-// the single lines of the tables.
+// the single lines of the tables; and none of DNS where that is not wanted.
 Result<bool> redirection_in_place(int netns_fd, const RedirectOptions& options);
 
 // The nftables commands that install_redirection() runs, as one transaction. For display and

@@ -3,11 +3,13 @@
 // and one ack for each, an add to the newest daemon only, a del to all of them.
 #pragma once
 
+#include "culvert/base/address.hpp"
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +22,9 @@ struct PodInfo {
   std::string name;
   std::string namespace_;
   std::string service_account;
+  // Whom its programs ask for names, for the daemon to ask in their stead, three at most; empty:
+  // not known. Not part of the table: looked up whenever the pod is handed over.
+  std::vector<IpAddress> nameservers{};
   friend bool operator==(const PodInfo&, const PodInfo&) = default;
 };
 
@@ -46,6 +51,9 @@ struct ZdsServerOptions {
   std::chrono::milliseconds retry_limit{5000};
   // At most one daemon is accepted in this time.
   std::chrono::milliseconds accept_interval{200};
+  // Other daemons serve the pods now, or a pod that was refused is served: called on a thread of
+  // the server, which it must not keep. May be empty.
+  std::function<void()> on_change{};
 };
 
 // Thread-safe. Owns one thread that accepts and one for each connected daemon; the destructor

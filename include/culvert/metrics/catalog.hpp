@@ -3,6 +3,7 @@
 // handed down by reference.
 #pragma once
 
+#include "culvert/metrics/dns.hpp"
 #include "culvert/metrics/openmetrics.hpp"
 #include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
@@ -22,6 +23,8 @@ class Catalog {
   const TrafficRegistry& traffic() const { return traffic_; }
   // For families that belong to one module only.
   Registry& registry() { return registry_; }
+
+  DnsMetrics& dns() { return dns_; }
 
   // Accepted downstream sockets that are open now; an HBONE connection counts once.
   Gauge& sockets_open(Reporter reporter) { return *sockets_open_[index(reporter)]; }
@@ -44,9 +47,6 @@ class Catalog {
   Counter& proxies_started() { return proxies_started_; }
   Counter& proxies_stopped() { return proxies_stopped_; }
 
-  // One request answered by resolving a workload's hostname on demand.
-  void on_demand_dns(const PeerLabels& source, std::string_view hostname);
-
   // Every family that has samples, ending in "# EOF" (a comment in Prometheus text). Any thread.
   std::string render(Exposition exposition = Exposition::open_metrics) const;
 
@@ -59,7 +59,7 @@ class Catalog {
   std::array<Gauge*, kReporters> sockets_open_;
   std::array<Counter*, kReporters> crl_rejections_;
   std::array<Counter*, kReporters> crl_untracked_;
-  Family<Counter>& on_demand_dns_;
+  DnsMetrics dns_{registry_};
   Family<Counter>& xds_terminations_;
   Family<Counter>& xds_messages_;
   Family<Counter>& xds_message_bytes_;

@@ -1,7 +1,8 @@
-// Counters and gauges other than the traffic families: families with labels, and families whose
-// samples are collected by a callback at scrape time.
+// Counters, gauges and histograms other than the traffic families: families with labels, and
+// families whose samples are collected by a callback at scrape time.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace culvert::metrics {
@@ -39,7 +41,27 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-enum class FamilyType : std::uint8_t { counter, gauge };
+// How long something took, in seconds, as counts of ranges. Any thread.
+class Histogram {
+ public:
+  // Upper bounds of the ranges; one without a bound follows. Those of the one family that the
+  // reference has.
+  static constexpr std::array kBounds = {0.0005, 0.001, 0.01, 0.1, 1.0, 5.0};
+  // As the label `le` says them, with the last one.
+  static constexpr std::array<std::string_view, kBounds.size() + 1> kBoundWords = {
+      "0.0005", "0.001", "0.01", "0.1", "1.0", "5.0", "+Inf"};
+
+  void observe(double seconds);
+  // Observations up to bound `i`; for kBounds.size() all of them.
+  std::array<std::uint64_t, kBounds.size() + 1> cumulative() const;
+  double sum() const { return sum_.load(std::memory_order_relaxed); }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> counts_{};
+  std::atomic<double> sum_{0};
+};
+
+enum class FamilyType : std::uint8_t { counter, gauge, histogram };
 
 // What a family is called and what its samples mean.
 struct FamilySpec {
@@ -54,7 +76,13 @@ struct FamilySpec {
 struct Sample {
   std::vector<std::string> label_values;  // as many as the family has label names
   double value = 0;
+  std::string_view suffix{};       // of a histogram: "_bucket", "_sum", "_count"
+  std::string_view upper_bound{};  // of a bucket: the label `le`
 };
+
+// Appends what a histogram shows: its buckets, sum and count.
+void append_samples(std::vector<Sample>& out, const std::vector<std::string>& label_values,
+                    const Histogram& histogram);
 
 // The samples of one kind, by label values. Any thread.
 template <class Value>
@@ -72,8 +100,13 @@ class Family {
     const std::lock_guard lock(mutex_);
     std::vector<Sample> all;
     all.reserve(values_.size());
-    for (const auto& [key, value] : values_)
-      all.push_back({key, static_cast<double>(value.value())});
+    for (const auto& [key, value] : values_) {
+      if constexpr (std::is_same_v<Value, Histogram>) {
+        append_samples(all, key, value);
+      } else {
+        all.push_back({key, static_cast<double>(value.value())});
+      }
+    }
     return all;
   }
 
@@ -94,6 +127,7 @@ class Registry {
   // Adds a family; it lives as long as the registry. A name must be registered once only.
   Family<Counter>& counter(FamilySpec spec);
   Family<Gauge>& gauge(FamilySpec spec);
+  Family<Histogram>& histogram(FamilySpec spec);
   // Adds a family whose samples `collect` makes at every scrape, on the scraping thread.
   void collected(FamilySpec spec, Collect collect);
 
@@ -105,9 +139,13 @@ class Registry {
     FamilySpec spec;
     Collect collect;
   };
+  template <class Value>
+  Family<Value>& add(std::deque<Family<Value>>& families, FamilySpec spec);
+
   mutable std::mutex mutex_;
   std::deque<Family<Counter>> counters_;  // guarded by mutex_ (growing; elements lock themselves)
   std::deque<Family<Gauge>> gauges_;      // likewise
+  std::deque<Family<Histogram>> histograms_;
   std::vector<std::shared_ptr<const Entry>> entries_;  // guarded by mutex_
 };
 

@@ -41,6 +41,9 @@ class Readiness {
   // Registers `fd` for reading and writing. `watch` must stay alive until remove(); what is ready
   // already is reported in the next turn.
   Result<void> add(int fd, Watch& watch);
+  // The same for who only reads: a UDP socket becomes writable anew with each datagram that it has
+  // got rid of, which would be a wake-up for nothing each.
+  Result<void> add_reader(int fd, Watch& watch);
   // Takes `fd` out; `watch` hears nothing more, not even of events already fetched.
   void remove(int fd, Watch& watch);
 
@@ -55,6 +58,7 @@ class Readiness {
   void dispatch();
 
  private:
+  Result<void> add(int fd, Watch& watch, std::uint32_t events);
   void forget(const Watch& watch);
 
   static constexpr std::size_t kBatch = 256;

@@ -12,9 +12,11 @@
 #include "culvert/base/result.hpp"
 #include "culvert/base/unique_fd.hpp"
 #include "culvert/hbone/context.hpp"
+#include "culvert/metrics/dns.hpp"
 #include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
 #include "culvert/proxy/pod.hpp"
+#include "culvert/proxy/resolvers.hpp"
 #include "culvert/proxy/settings.hpp"
 #include "culvert/state/store.hpp"
 #include "culvert/tls/certificate_source.hpp"
@@ -35,6 +37,8 @@ class NodeProxy {
     tls::CertificateSource& certificates;
     metrics::TrafficRegistry& traffic;
     SocketGauges sockets_open;
+    metrics::DnsMetrics& dns;
+    const NodeResolvers& resolvers;
   };
 
   // Starts `workers` data threads, at least one.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "culvert/base/name.hpp"
+#include "culvert/dns/exchange.hpp"
 #include "culvert/metrics/registry.hpp"
 #include "culvert/metrics/traffic.hpp"
 
@@ -16,6 +17,8 @@ struct PodInfo {
   Name namespace_;
   Name name;
   Name service_account;
+  // Whom its queries are passed on to, from its own resolv.conf; null: unknown, the node's are.
+  dns::ResolversPtr resolvers = nullptr;
   // The daemon's own pod: tunnels end in it for one port, Settings::own_port. Nothing is redirected
   // there, its packets bear no mark, and nobody's address is borrowed.
   bool own = false;

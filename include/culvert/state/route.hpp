@@ -32,7 +32,6 @@ enum class Reason : std::uint8_t {
   no_healthy_upstream,     // refuse: a known service without a usable endpoint or port
   unknown_waypoint,        // refuse: the waypoint reference leads nowhere
   no_usable_address,       // refuse: a workload without address of an allowed family
-  needs_resolution,        // refuse: a workload known by hostname only; resolving is not there yet
   cross_network,           // refuse: in another network; double HBONE is not there yet
   no_routing_destination,  // refuse: in another network and no gateway to it
 };
@@ -43,12 +42,14 @@ struct OutboundDecision {
     pass_through,  // plain TCP to the address asked for
     tcp,           // plain TCP to `dial`
     hbone,         // a CONNECT for `authority` in a tunnel to `dial`
+    resolve,       // first look up `hostname`, then with_address()
     refuse,        // close; nothing is ever sent in plaintext instead
   };
 
   Kind kind = Kind::refuse;
   Reason reason = Reason::unknown_destination;
   SocketAddress dial;              // all but refuse: where the TCP connection goes
+  Name hostname;                   // resolve only: of the workload, which has no usable address
   std::string authority;           // hbone only: "ip:port"
   std::vector<Identity> expected;  // hbone only: identities of which the peer must prove one
   // Who is at `dial`, the waypoint where there is one; null when unknown.
@@ -64,6 +65,10 @@ struct OutboundDecision {
   std::string explain() const;
 };
 std::string_view to_string(OutboundDecision::Kind kind);
+
+// A decision of kind `resolve` once the workload's hostname has turned out to be `ip`: tcp or
+// hbone, with the same workload, reason and identities.
+OutboundDecision with_address(OutboundDecision decision, const IpAddress& ip);
 
 // Decides. No I/O, no clock; chance comes from `random` (one draw a weighted choice or a few).
 // Behaviour: original destination, then service by virtual address (waypoint, balancing), then

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace culvert::state {
@@ -77,6 +78,9 @@ struct Service {
   }
   friend bool operator==(const Service&, const Service&) = default;
 };
+
+// How hostnames are compared: in lower case, without the final dot that some write.
+std::string normal_hostname(std::string_view hostname);
 
 // Shared and never changed again: an update of the mesh replaces it.
 using ServicePtr = std::shared_ptr<const Service>;

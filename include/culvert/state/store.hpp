@@ -98,10 +98,14 @@ class View {
   // only where no visible exact address is, and there own namespace, then the longest prefix.
   ServicePtr find_service_by_vip(const Name& network, const IpAddress& ip,
                                  const Name& client_namespace) const;
-  // Likewise by hostname (exact text). `preferred_namespace` ranks between canonical and first
-  // seen.
-  ServicePtr find_service_by_hostname(const Name& hostname, const Name& client_namespace,
+  // Likewise by hostname, given in lower case without a final dot; services' own are compared in
+  // that form. `preferred_namespace` ranks between canonical and first seen. Interns nothing.
+  ServicePtr find_service_by_hostname(std::string_view hostname, const Name& client_namespace,
                                       const Name& preferred_namespace = {}) const;
+  // Likewise, but services without a single virtual address do not exist; ranges do not count.
+  ServicePtr find_addressed_service_by_hostname(std::string_view hostname,
+                                                const Name& client_namespace,
+                                                const Name& preferred_namespace = {}) const;
   // The endpoints of a service; never null for a service of this view. Valid while the view lives.
   const EndpointSet* endpoints(const NamespacedHostname& key) const;
 

@@ -105,10 +105,6 @@ Result<Options> parse_options(const Environment& environment,
 
 std::vector<std::string> warnings(const Options& options) {
   std::vector<std::string> lines;
-  if (options.dns_capture)
-    lines.emplace_back(
-        "DNS capture is asked for (ISTIO_META_DNS_CAPTURE is true or unset), but there is no DNS "
-        "proxy: redirect no DNS to this process");
   if (options.xds_address.empty() && options.local_xds.empty() && options.local_xds_path.empty())
     lines.emplace_back(
         "XDS_ADDRESS is empty and no local document is given: no workload and no policy is known, "

@@ -88,7 +88,7 @@ void put_addresses(json& out, const Options& options) {
 
 void put_data(json& out, const Options& options) {
   out["proxy"] = options.proxy;
-  out["dnsProxy"] = false;  // there is none, whatever was asked for
+  out["dnsProxy"] = options.dns_capture;
   out["windowSize"] = options.stream_window;
   out["connectionWindowSize"] = options.connection_window;
   out["frameSize"] = options.frame_size;

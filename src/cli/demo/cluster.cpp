@@ -113,7 +113,6 @@ Result<void> Cluster::start_node(Node& node) {
                         {"AUTH_TOKEN", node.token},
                         {"NODE_NAME", node.place->name},
                         {"INPOD_UDS", node.zds_socket},
-                        {"ISTIO_META_DNS_CAPTURE", "false"},
                         {"RUST_LOG", "info"}});
   if (!daemon) return daemon.error();
   node.daemon = std::move(*daemon);
@@ -206,6 +205,14 @@ Result<HttpResponse> Cluster::request(const SocketAddress& to, const std::string
   HttpRequest wanted;
   wanted.headers = {{"X-Secret", secret}};
   return http_exchange(topology_.client().fd(), to, wanted, std::chrono::seconds(10));
+}
+
+Result<Finished> Cluster::look_up(const std::string& name, std::string& shown) const {
+  Command command;
+  command.words = {"ip", "netns", "exec", topology_.client().netns, "getent", "ahostsv4", name};
+  shown.clear();
+  for (const auto& word : command.words) shown += (shown.empty() ? "" : " ") + word;
+  return run(command);
 }
 
 std::string Cluster::access_line(const Node& node, const std::vector<std::string>& parts) {

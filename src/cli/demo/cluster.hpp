@@ -53,6 +53,8 @@ class Cluster {
   Result<void> start_server();
   // A new connection from the client's pod to `to`; GET / with `secret` in a header.
   Result<HttpResponse> request(const SocketAddress& to, const std::string& secret) const;
+  // Resolves a name as the programs of the client's pod do; `shown` receives the command line.
+  Result<Finished> look_up(const std::string& name, std::string& shown) const;
   // What a daemon knows.
   Result<nlohmann::json> dump(const Node& node) const;
   // The last access log line of a node's daemon that contains all of `parts`; "" if none.

@@ -80,11 +80,10 @@ Result<void> make_directory() {
 
 void explain_how_to_play(const Report& report, Cluster& cluster) {
   const auto ctl = cluster.program("culvertctl");
-  const auto address = cluster.topology().server().v4.to_string();
   const auto& b = cluster.node_b();
   report.say("");
   report.say("The mesh is left standing. Things to try:");
-  report.quote("ip netns exec culvert-pod-client curl -s http://" + address + ":8080/\n" + ctl +
+  report.quote("ip netns exec culvert-pod-client curl -s http://" + service_name() + "/\n" + ctl +
                " status --netns culvert-node-b\n" + ctl + " connections --netns culvert-node-a\n" +
                "ip netns exec culvert-wire tcpdump -ni " + Topology::tap() + " -A\n" + "tail -f " +
                b.daemon_log + "\n" + ctl + " withdraw --netns " +

@@ -22,6 +22,8 @@ std::string workload(const Place& pod, const Place& node, bool in_mesh, const st
 
 }  // namespace
 
+std::string service_name() { return "server.demo.svc.cluster.local"; }
+
 IpAddress service_address() { return IpAddress::v4(198, 18, 100, 10); }
 
 std::string deny_policy() {
@@ -39,12 +41,12 @@ std::string mesh_yaml(const Topology& t, const MeshState& state) {
       state.deny ? "  authorizationPolicies: [\"demo/not-the-client\"]\n" : "";
   return "workloads:\n" +
          workload(t.client(), t.node_a(), state.client_in_mesh, "  services: {}\n") +
-         workload(
-             t.server(), t.node_b(), state.server_in_mesh,
-             selected + "  services:\n    \"demo/server.demo.svc.cluster.local\": {80: 8080}\n") +
+         workload(t.server(), t.node_b(), state.server_in_mesh,
+                  selected + "  services:\n    \"demo/" + service_name() + "\": {80: 8080}\n") +
          "services:\n- name: server\n  namespace: demo\n"
-         "  hostname: server.demo.svc.cluster.local\n  vips: [\"/" +
-         service_address().to_string() + "\"]\n  ports: {80: 8080}\n" +
+         "  hostname: " +
+         service_name() + "\n  vips: [\"/" + service_address().to_string() +
+         "\"]\n  ports: {80: 8080}\n" +
          (state.deny ? "policies:\n" + deny_policy() : std::string("policies: []\n"));
 }
 

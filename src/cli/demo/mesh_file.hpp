@@ -17,6 +17,7 @@ struct MeshState {
 
 // The virtual address of the demo's service, port 80.
 IpAddress service_address();
+std::string service_name();
 
 std::string mesh_yaml(const Topology& topology, const MeshState& state);
 // The part of it that denies, for showing.

@@ -33,8 +33,8 @@ std::string row(const char* name, const Latency& latency) {
 
 Result<void> Steps::run() {
   constexpr Result<void> (Steps::* kOrder[])() = {
-      &Steps::plain_traffic, &Steps::enroll, &Steps::mesh_traffic, &Steps::identities,
-      &Steps::policy,        &Steps::live,   &Steps::latency};
+      &Steps::plain_traffic, &Steps::enroll, &Steps::mesh_traffic, &Steps::name,
+      &Steps::identities,    &Steps::policy, &Steps::live,         &Steps::latency};
   for (const auto step : kOrder) {
     if (interrupted()) return fail(Errc::cancelled, "interrupted");
     if (auto done = (this->*step)(); !done) return done;
@@ -134,6 +134,21 @@ Result<void> Steps::mesh_traffic() {
                                                          " frames, in neither direction");
   report_.check(sight->tls_records > 0, "it sees TLS records on port 15008 (" +
                                             std::to_string(sight->tunnel_bytes) + " bytes)");
+  return {};
+}
+
+Result<void> Steps::name() {
+  report_.step("By name");
+  report_.say(
+      "The client's queries are redirected as well: the daemon knows the mesh's names, and");
+  report_.say("passes the others on to the resolvers of the pod.");
+  std::string line;
+  const auto found = cluster_.look_up(service_name(), line);
+  if (!found) return found.error();
+  report_.quote(line + "\n" + found->output);
+  report_.check(
+      found->exit_code == 0 && found->output.starts_with(service_address().to_string() + " "),
+      "the client finds " + service_name() + " by name");
   return {};
 }
 

@@ -24,6 +24,7 @@ class Steps {
   Result<void> plain_traffic();
   Result<void> enroll();
   Result<void> mesh_traffic();
+  Result<void> name();
   Result<void> identities();
   Result<void> policy();
   Result<void> live();

@@ -7,12 +7,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 namespace culvert::cli::demo {
 namespace {
 
 const std::string kNames = "/run/netns/";
+const std::string kFiles = "/etc/netns/";  // what `ip netns exec` puts in the place of /etc's own
 
 struct Plan {
   const char* name;
@@ -98,6 +100,23 @@ Result<void> join_pod(const Place& node, const Place& pod, const std::string& ne
                 "/128 dev eth0\nroute add ::/0 via " + gateway6 + "\n");
 }
 
+// Programs in a pod would read this machine's own files else: resolvers that no route leads to from
+// there, or systemd-resolved, which they reach past the network. Nobody answers DNS at the wire.
+Result<void> write_files(const Place& pod, const Place& wire) {
+  const auto directory = kFiles + pod.netns;
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail_errno("make " + directory, error.value());
+  const std::pair<const char*, std::string> files[] = {
+      {"/resolv.conf", "nameserver " + wire.v4.to_string() + "\n"},
+      {"/nsswitch.conf", "hosts: files dns\n"}};
+  for (const auto& [name, text] : files) {
+    std::ofstream file(directory + name);
+    if (!(file << text)) return fail(Errc::io, "cannot write " + directory + name);
+  }
+  return {};
+}
+
 Result<Place> make_place(const Plan& plan) {
   if (auto made = ip({"netns", "add", plan.netns}, ""); !made) return made.error();
   const std::string addresses = std::string(plan.name) == "wire"
@@ -128,6 +147,9 @@ void Topology::remove() {
     command.words = {"ip", "netns", "del", name};
     static_cast<void>(run(command));
   }
+  std::error_code ignored;
+  for (const auto& plan : kPlaces) std::filesystem::remove_all(kFiles + plan.netns, ignored);
+  std::filesystem::remove(kFiles, ignored);  // unless there is something else in it
 }
 
 std::vector<std::string> Topology::remains() {
@@ -154,6 +176,8 @@ Result<Topology> Topology::make() {
   if (auto done = join_node(t.wire(), t.node_b(), "20", "2"); !done) return done.error();
   if (auto done = join_pod(t.node_a(), t.client(), "1"); !done) return done.error();
   if (auto done = join_pod(t.node_b(), t.server(), "2"); !done) return done.error();
+  for (const auto* pod : {&t.client(), &t.server()})
+    if (auto done = write_files(*pod, t.wire()); !done) return done.error();
   return topology;
 }
 

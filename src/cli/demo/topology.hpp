@@ -4,7 +4,7 @@
 //
 // All of it in network namespaces; addresses out of the benchmarking ranges 198.18.0.0/15 and
 // 2001:2::/48. Pods hang on their node as in Kubernetes: a veth pair and a host route. The control
-// plane runs in the wire's namespace.
+// plane runs in the wire's namespace. Beside that, a resolv.conf for each pod in /etc/netns.
 #pragma once
 
 #include "culvert/base/address.hpp"

@@ -13,12 +13,26 @@ namespace zds = istio::workload::zds;
 // Two nested messages with a length of two bytes each around the text.
 constexpr std::size_t kMaxErrorText = kMaxAck - 8;
 
+// More than any resolver library uses; the agent sends three at most.
+constexpr std::size_t kMaxNameservers = 8;
+
+// A hint, not a condition: what is no address is passed over, and the pod is served all the same.
+std::vector<IpAddress> read_nameservers(const zds::WorkloadInfo& info) {
+  std::vector<IpAddress> known;
+  for (const auto& text : info.nameservers()) {
+    const auto address = IpAddress::parse(text);
+    if (address && known.size() < kMaxNameservers) known.push_back(*address);
+  }
+  return known;
+}
+
 Result<ZdsRequest> decode_add(const zds::AddWorkload& add) {
   if (add.uid().empty()) return fail(Errc::protocol, "add without uid");
   if (!add.has_workload_info()) return fail(Errc::protocol, "add without workload info");
   const auto& info = add.workload_info();
   return ZdsRequest(
-      AddRequest{add.uid(), WorkloadInfo{info.name(), info.namespace_(), info.service_account()}});
+      AddRequest{add.uid(), WorkloadInfo{info.name(), info.namespace_(), info.service_account(),
+                                         read_nameservers(info)}});
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ Actions ZdsSession::add(TimePoint now, PodUid uid, WorkloadInfo info, ReceivedNe
   auto found = pods_.find(uid);
   // Another namespace or another workload: another pod.
   if (found != pods_.end() && found->second.state != State::failed &&
-      (found->second.netns.id != netns.id || !(found->second.info == info))) {
+      (found->second.netns.id != netns.id || !found->second.info.same_workload(info))) {
     remove(found, out);
     found = pods_.end();
   }

@@ -228,20 +228,18 @@ TEST(ParseOptions, DnsCaptureIsOnUnlessSaidOtherwise) {
   EXPECT_TRUE(test::parse({})->dns_capture);
   EXPECT_TRUE(test::parse({{"ISTIO_META_DNS_CAPTURE", "TRUE"}})->dns_capture);
   EXPECT_FALSE(test::parse({{"ISTIO_META_DNS_CAPTURE", "yes"}})->dns_capture);
-  EXPECT_EQ(warnings(*test::parse({})).size(), 1U);
-  EXPECT_TRUE(warnings(*test::parse({{"ISTIO_META_DNS_CAPTURE", "false"}})).empty());
+  EXPECT_TRUE(warnings(*test::parse({})).empty());
 }
 
 TEST(ParseOptions, ATokenFileThatIsNotThereIsAWarning) {
-  const auto options =
-      test::parse({{"AUTH_TOKEN", "/nowhere/token"}, {"ISTIO_META_DNS_CAPTURE", "false"}});
+  const auto options = test::parse({{"AUTH_TOKEN", "/nowhere/token"}});
   ASSERT_EQ(warnings(*options).size(), 1U);
   EXPECT_NE(warnings(*options)[0].find("AUTH_TOKEN"), std::string::npos);
   EXPECT_EQ(warnings(*options)[0].find("nowhere"), std::string::npos) << "it may be the token";
 }
 
 TEST(ParseOptions, NoMeshAtAllIsAWarning) {
-  const auto options = test::parse({{"XDS_ADDRESS", ""}, {"ISTIO_META_DNS_CAPTURE", "false"}});
+  const auto options = test::parse({{"XDS_ADDRESS", ""}});
   ASSERT_TRUE(options.has_value());
   ASSERT_EQ(warnings(*options).size(), 1U);
   EXPECT_NE(warnings(*options)[0].find("XDS_ADDRESS"), std::string::npos);

@@ -29,6 +29,43 @@ TEST(ZdsPacket, DecodesAdd) {
   EXPECT_EQ(value.info, (WorkloadInfo{"cart-0", "shop", "cart"}));
 }
 
+std::string add_with_nameservers(const std::vector<std::string>& nameservers) {
+  zds::WorkloadRequest request;
+  EXPECT_TRUE(request.ParseFromString(add("u1")));
+  auto* info = request.mutable_add()->mutable_workload_info();
+  for (const auto& nameserver : nameservers) info->add_nameservers(nameserver);
+  return request.SerializeAsString();
+}
+
+TEST(ZdsPacket, ReadsThePodsOwnNameservers) {
+  const auto request =
+      decode_zds_request(as_bytes(add_with_nameservers({"198.18.0.53", "2001:2::53"})));
+  ASSERT_TRUE(request.has_value());
+  EXPECT_THAT(std::get<AddRequest>(*request).info.nameservers,
+              ::testing::ElementsAre(IpAddress::v4(198, 18, 0, 53),
+                                     IpAddress::parse("2001:2::53").value()));
+}
+
+// The number is the wire format: 1000 is ours, whatever istio-cni may add below it.
+TEST(ZdsPacket, FindsNameserversByTheirFieldNumber) {
+  const std::string info = std::string("\xc2\x3e\x07", 3) + "1.2.3.4";
+  const std::string body = std::string("\x0a\x01u\x12\x0a", 5) + info;
+  const auto request = decode_zds_request(as_bytes("\x0a\x0f" + body));
+  ASSERT_TRUE(request.has_value());
+  EXPECT_THAT(std::get<AddRequest>(*request).info.nameservers,
+              ::testing::ElementsAre(IpAddress::v4(1, 2, 3, 4)));
+}
+
+TEST(ZdsPacket, PassesOverNameserversThatAreNoAddressOrTooMany) {
+  std::vector<std::string> many{"dns.example", "", "198.18.0.53:53", "fe80::1%eth0"};
+  for (int i = 0; i < 20; ++i) many.push_back("198.18.0." + std::to_string(i));
+  const auto request = decode_zds_request(as_bytes(add_with_nameservers(many)));
+  ASSERT_TRUE(request.has_value());
+  const auto& known = std::get<AddRequest>(*request).info.nameservers;
+  ASSERT_EQ(known.size(), 8U);
+  EXPECT_EQ(known.front(), IpAddress::v4(198, 18, 0, 0));
+}
+
 TEST(ZdsPacket, DecodesTheOthersByTheirFieldNumbers) {
   // Written out: the field numbers are the wire format (del.uid is field 2, keep is field 5).
   const auto del = decode_zds_request(as_bytes(std::string("\x12\x03\x12\x01u", 5)));

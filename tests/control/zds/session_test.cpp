@@ -105,6 +105,20 @@ TEST_F(ZdsSessionTest, SameNamespaceAgainIsOnlyAcked) {
   EXPECT_EQ(session_.totals().started, 1U);
 }
 
+// Its connections would be cut for a change that concerns none of them.
+TEST_F(ZdsSessionTest, OtherNameserversAreNotAnotherPod) {
+  connect();
+  bring_up("a", netns(1));
+  zds::WorkloadRequest request;
+  request.mutable_add()->set_uid("a");
+  auto* info = request.mutable_add()->mutable_workload_info();
+  info->set_name("a-name");
+  info->set_service_account("default");
+  info->add_nameservers("198.18.0.53");
+  EXPECT_THAT(packet(request, netns(1)), ElementsAre("ack"));
+  EXPECT_EQ(session_.totals().stopped, 0U);
+}
+
 TEST_F(ZdsSessionTest, AnotherNamespaceReplacesThePod) {
   connect();
   bring_up("a", netns(1));

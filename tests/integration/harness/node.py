@@ -46,7 +46,7 @@ class Node:
         return {
             "XDS_ADDRESS": control, "CA_ADDRESS": control, "XDS_ROOT_CA": root, "CA_ROOT_CA": root,
             "AUTH_TOKEN": self.token_file, "NODE_NAME": self.name, "INPOD_UDS": self.zds,
-            "ISTIO_META_DNS_CAPTURE": "false", "CLUSTER_ID": "Kubernetes", "RUST_LOG": "info",
+            "CLUSTER_ID": "Kubernetes", "RUST_LOG": "info",
             "NETWORK": "", **self.mesh.env, **self.env,
         }
 
