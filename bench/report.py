@@ -10,6 +10,7 @@ GOALS = [
     (r"CPU per 1,000 requests", "<=", 0.65), (r"highest rate", ">=", 1.35),
     (r"CPU per 1,000 new connections", "<=", 0.6), (r"added p50", "<=", 0.7), (r"added p99 ", "<=", 0.8),
     (r"idle RSS", "<=", 1.0),
+    (r"queries a second", ">=", 2.0), (r"CPU per 1,000 queries", "<=", 0.5), (r"answer p99", "<=", 1.0),
 ]
 LIMITS = [(r"per idle connection", 1000), (r"per tunnel", 12 * 1024)]
 
