@@ -69,7 +69,8 @@ void put_header(Message& out, const AnswerHeader& header, bool question) {
   std::uint8_t* wire = out.data() + start;
   LDNS_ID_SET(wire, header.id);
   LDNS_QR_SET(wire);
-  wire[2] |= static_cast<std::uint8_t>(header.opcode << LDNS_OPCODE_SHIFT & LDNS_OPCODE_MASK);
+  wire[2] |=
+      static_cast<std::uint8_t>((unsigned{header.opcode} << LDNS_OPCODE_SHIFT) & LDNS_OPCODE_MASK);
   if (header.authoritative) LDNS_AA_SET(wire);
   if (header.recursion_desired) LDNS_RD_SET(wire);
   LDNS_RA_SET(wire);

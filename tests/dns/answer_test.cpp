@@ -126,7 +126,7 @@ TEST(WriteAnswer, IsWellFormedAndWithinEveryLimit) {
     for (const std::string& name : {std::string("web"), longest}) {
       for (const std::uint16_t type : {kTypeA, kTypeAaaa}) {
         const Query query = query_of({.name = name, .type = type, .payload = payload});
-        for (const std::size_t count : {0, 1, 8, 17, 30, 31, 100, 300}) {
+        for (const std::size_t count : {0U, 1U, 8U, 17U, 30U, 31U, 100U, 300U}) {
           Records records;
           records.addresses = many(count, type == kTypeAaaa);
           check_limit(query, records, Transport::udp);

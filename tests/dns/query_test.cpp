@@ -25,7 +25,7 @@ Rcode refused(const Message& wire) {
   EXPECT_EQ(ldns_pkt_id(packet.get()), ldns_read_uint16(wire.data()));
   EXPECT_EQ(ldns_pkt_ancount(packet.get()), 0);
   const auto low = static_cast<unsigned>(ldns_pkt_get_rcode(packet.get()));
-  EXPECT_EQ(low | ldns_pkt_edns_extended_rcode(packet.get()) << 4,
+  EXPECT_EQ(low | unsigned{ldns_pkt_edns_extended_rcode(packet.get())} << 4U,
             static_cast<unsigned>(refusal->rcode));
   return refusal->rcode;
 }
