@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes in(data, size);
   Run run;
   while (in.size() >= 3) {
-    const std::size_t length = std::min<std::size_t>(in[1] << 8 | in[2], in.size() - 3);
+    const std::size_t length = std::min<std::size_t>(in[1] * 256U + in[2], in.size() - 3);
     const Bytes message = in.subspan(3, length);
     if (run.step(in[0], dns::Message(message.begin(), message.end()))) return 0;
     in = in.subspan(3 + length);
