@@ -135,7 +135,7 @@ def add_licences(root, packages):
 def check(root, architecture):
     """The programs start inside, with nothing but what is inside."""
     folder, before = str(root.folder), ["/usr/sbin/chroot", str(root.folder)]
-    if debian.run("dpkg", "--print-architecture").strip() != architecture:
+    if debian.native() != architecture:
         before = [f"/usr/bin/qemu-{EMULATORS[architecture]}", "-L", folder]
     for name, word in (("culvert", "version"), ("ztunnel", "version"), ("culvertctl", "version")):
         program = f"/usr/local/bin/{name}"
@@ -182,10 +182,12 @@ def main():
     inside = set(root.files.values()) - {"culvert"}
     headers = compiled_in(inside, architecture)
     add_licences(root, inside | {p["name"] for p in headers})
+    # Of base-files there is one in a system, which is not of a foreign architecture; its texts are for all.
+    packages = [debian.describe(n, architecture) or debian.describe(n, debian.native()) for n in sorted(inside)]
     release = dict(x.split("=", 1) for x in pathlib.Path("/usr/lib/os-release").read_text(encoding="utf-8").split("\n") if "=" in x)
     root.text(LIST, spdx.document(
-        (options.version, options.revision), [debian.describe(n, architecture) for n in sorted(inside)],
-        headers, f"{release['ID']}-{release['VERSION_ID']}".replace('"', ""), options.created))
+        (options.version, options.revision), packages, headers,
+        f"{release['ID']}-{release['VERSION_ID']}".replace('"', ""), options.created))
     root.settle()
     check(root, architecture)
     print_table(root)

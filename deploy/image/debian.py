@@ -14,6 +14,11 @@ def run(*words, check=True):
     return done.stdout
 
 
+def native():
+    """This system's own architecture."""
+    return run("dpkg", "--print-architecture").strip()
+
+
 class Elf:
     """The interpreter, the needed libraries and the architecture of a dynamic program or library."""
 
