@@ -52,7 +52,7 @@ class ResolvConfOf : public AsRoot {
   };
 
   Sandbox box_;
-  Netns netns_ = std::move(*Netns::open(box_.ref()));
+  Netns netns_ = *Netns::open(box_.ref());
   const std::string name_ = "culvert-test-" + std::to_string(::getpid());
   const NetnsRef by_name_{NetnsRef::Kind::name, name_};
 };

@@ -56,7 +56,7 @@ class DnsTest : public testing::NodeTest {
 
   UniqueFd client() const {
     const auto here = net::NetnsGuard::enter({});
-    return std::move(*net::connect_udp(*here, server(), {}));
+    return *net::connect_udp(*here, server(), {});
   }
   SocketAddress server() const { return {IpAddress::v4_loopback(), settings_.dns->port}; }
   static void send(const UniqueFd& fd, const dns::Message& message) {
