@@ -73,7 +73,7 @@ class Bystander:
     """The other pod of the node, as measures.fortio_latencies() wants a variant."""
 
     def __init__(self, variant):
-        self.name, self.client, self.address = variant.name, variant.bystander.ns, variant.server.v4
+        self.name, self.client, self.target = variant.name, variant.bystander.ns, variant.server.v4
         self.daemons = [n.daemon for n in variant.mesh.nodes]
 
     def cpu(self):

@@ -80,6 +80,6 @@ def describe(options):
     }
     if options.peer:
         about["peer"] = _version(options.peer)
-    if options.sidecars:
+    if getattr(options, "sidecars", False):  # bench/dns has none
         about["envoy"] = _output(tools.envoy(), "--version").rpartition("version: ")[2]
     return about
