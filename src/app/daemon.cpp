@@ -254,7 +254,8 @@ std::string Daemon::config_dump() {
   input.local = local.get();
   input.certificates = certificate_entries(*certificates_);
   input.pods = pod_entries(zds_->pods(), collect_connections(*node_));
-  input.config = to_json(options_);
+  const auto resolvers = resolvers_.get();
+  input.config = to_json(options_, resolvers ? *resolvers : dns::Resolvers());
   input.build = build_info(options_.istio_version);
   return admin::config_dump(input);
 }

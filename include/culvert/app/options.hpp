@@ -6,6 +6,7 @@
 #include "culvert/base/address.hpp"
 #include "culvert/base/identity.hpp"
 #include "culvert/base/result.hpp"
+#include "culvert/dns/exchange.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -149,8 +150,9 @@ std::vector<std::string> warnings(const Options& options);
 // The settings as lines "key: value" of YAML, for the log at start. No secrets.
 std::vector<std::string> describe(const Options& options);
 
-// The settings for the config dump: JSON text indented by two spaces. No secrets.
-std::string to_json(const Options& options);
+// The settings for the config dump: JSON text indented by two spaces. No secrets. `resolvers`: whom
+// the daemon itself asks for names, now.
+std::string to_json(const Options& options, const dns::Resolvers& resolvers = {});
 
 // One environment variable as users see it.
 struct SettingHelp {

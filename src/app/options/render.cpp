@@ -2,6 +2,7 @@
 // values of headers never appear.
 #include "culvert/app/options.hpp"
 
+#include <boost/algorithm/string/case_conv.hpp>
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -32,11 +33,26 @@ json root_certificate(const std::string& root) {
   return {{"File", root}};
 }
 
-// Names only: the values may be credentials.
+// Names only, as they are sent (RFC 9113 section 8.2): the values may be credentials.
 json headers(const Headers& all) {
   json out = json::array();
-  for (const auto& [name, value] : all) out.push_back(json::array({name, "<redacted>"}));
+  for (const auto& [name, value] : all)
+    out.push_back(json::array({boost::algorithm::to_lower_copy(name), "<redacted>"}));
   return out;
+}
+
+// Both loopback addresses of a port, the second one only with IPv6.
+json both_loopbacks(const Options& options, unsigned long port) {
+  return {{"Localhost", json::array({options.ipv6, port})}};
+}
+
+// parse_options() has checked the text.
+json dns_address(const Options& options) {
+  constexpr std::string_view kLocalhost = "localhost:";
+  const std::string& text = options.dns_proxy_address;
+  if (const auto address = SocketAddress::parse(text))
+    return {{"SocketAddr", address->to_string()}};
+  return both_loopbacks(options, std::stoul(text.substr(kLocalhost.size())));
 }
 
 std::string listener(const Options& options, std::uint16_t port) {
@@ -74,14 +90,14 @@ void put_control(json& out, const Options& options) {
 }
 
 void put_addresses(json& out, const Options& options) {
-  out["adminAddr"] = {{"Localhost", json::array({options.ipv6, options.admin_port})}};
+  out["adminAddr"] = both_loopbacks(options, options.admin_port);
   out["statsAddr"] = {{"SocketAddr", listener(options, options.stats_port)}};
   out["readinessAddr"] = {{"SocketAddr", listener(options, 15021)}};
   out["inboundAddr"] = listener(options, 15008);
   out["inboundPlaintextAddr"] = listener(options, 15006);
   out["outboundAddr"] = listener(options, 15001);
   out["socks5Addr"] = nullptr;
-  out["dnsProxyAddr"] = options.dns_proxy_address;
+  out["dnsProxyAddr"] = dns_address(options);
   out["illegalPorts"] = json::array({15001, 15006, 15008});
   out["ipv6Enabled"] = options.ipv6;
 }
@@ -119,6 +135,24 @@ void put_process(json& out, const Options& options) {
   out["compliancePolicy"] = options.pqc_only ? json("pqc") : json(nullptr);
 }
 
+// Whom the daemon itself asks for names, with the keys that the reference's resolver library has;
+// those of its options that mean nothing here are left out.
+void put_resolvers(json& out, const dns::Resolvers& resolvers) {
+  const auto way = [](const SocketAddress& server, const char* protocol) -> json {
+    return {{"port", server.port}, {"protocol", {{"type", protocol}}}, {"bind_addr", nullptr}};
+  };
+  json servers = json::array();
+  for (const auto& server : resolvers.servers)
+    servers.push_back({{"ip", server.ip.to_string()},
+                       {"trust_negative_responses", true},
+                       {"connections", json::array({way(server, "udp"), way(server, "tcp")})}});
+  out["dnsResolverCfg"] = {
+      {"domain", nullptr}, {"search", resolvers.search}, {"name_servers", std::move(servers)}};
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(resolvers.try_again);
+  out["dnsResolverOpts"] = {
+      {"ndots", resolvers.ndots}, {"timeout", seconds.count()}, {"edns0", false}};
+}
+
 json document(const Options& options) {
   json out = json::object();
   put_identity(out, options);
@@ -133,8 +167,10 @@ constexpr auto kReplace = json::error_handler_t::replace;
 
 }  // namespace
 
-std::string to_json(const Options& options) {
-  return document(options).dump(2, ' ', false, kReplace);
+std::string to_json(const Options& options, const dns::Resolvers& resolvers) {
+  json all = document(options);
+  put_resolvers(all, resolvers);
+  return all.dump(2, ' ', false, kReplace);
 }
 
 std::vector<std::string> describe(const Options& options) {
