@@ -59,7 +59,7 @@ class Daemon {
   admin::Readiness readiness_;
   state::Store store_;
   proxy::NodeResolvers resolvers_;
-  ResolvConf resolv_conf_{io_, resolvers_};
+  ResolvConf resolv_conf_{io_, resolvers_, options_.dns_capture};
   // In the order of dependence: what is below uses what is above.
   std::unique_ptr<control::CaClient> ca_;
   std::unique_ptr<control::CertificateManager> certificates_;

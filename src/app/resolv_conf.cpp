@@ -15,25 +15,27 @@ namespace {
 
 const log::Target kLog("app::resolv_conf");
 
-void warn(const std::string& path, std::string_view trouble) {
-  log::warn(kLog, "names that the mesh does not know cannot be looked up for pods",
-            {log::str("file", path), log::str("why", trouble)});
-}
-
-// What cannot work is said; what is said is one line for each state of the file.
-void warn_of(const std::string& path, const dns::Resolvers& found) {
-  if (found.servers.empty()) return warn(path, "it has no line `nameserver ADDRESS`");
-  const bool reachable = std::ranges::any_of(
-      found.servers, [](const SocketAddress& server) { return !server.ip.is_loopback(); });
-  if (!reachable)
-    warn(path, "its resolvers have loopback addresses, which mean the pod itself inside a pod");
+std::string_view without_any(bool answer_pods) {
+  return answer_pods ? "names that the mesh does not know cannot be looked up for pods, and "
+                       "hostnames of workloads not at all"
+                     : "hostnames of workloads cannot be looked up";
 }
 
 }  // namespace
 
+ResolverTrouble trouble_with(const dns::Resolvers& resolvers, bool answer_pods) {
+  if (resolvers.servers.empty())
+    return {without_any(answer_pods), "it has no line `nameserver ADDRESS`"};
+  const bool reachable = std::ranges::any_of(
+      resolvers.servers, [](const SocketAddress& server) { return !server.ip.is_loopback(); });
+  if (reachable || !answer_pods) return {};
+  return {"names that the mesh does not know cannot be looked up for pods",
+          "its resolvers have loopback addresses, which mean the pod itself inside a pod"};
+}
+
 ResolvConf::ResolvConf(boost::asio::io_context& control, proxy::NodeResolvers& resolvers,
-                       std::string path)
-    : resolvers_(resolvers), path_(std::move(path)), timer_(control) {}
+                       bool answer_pods, std::string path)
+    : resolvers_(resolvers), answer_pods_(answer_pods), path_(std::move(path)), timer_(control) {}
 
 std::optional<ResolvConf::Stamp> ResolvConf::look() const {
   struct stat status{};
@@ -47,11 +49,19 @@ void ResolvConf::load() {
   const auto text = read_file(path_);
   if (!text) {
     if (text.error().code == Errc::unavailable) loaded_.reset();  // being written: look again
-    return warn(path_, text.error().detail);
+    return warn({resolvers_.get() ? "the resolvers that it named before are asked on"
+                                  : without_any(answer_pods_),
+                 text.error().detail});
   }
   auto found = std::make_shared<dns::Resolvers>(dns::Resolvers::parse(*text));
-  warn_of(path_, *found);
+  if (const auto trouble = trouble_with(*found, answer_pods_); !trouble.consequence.empty())
+    warn(trouble);
   resolvers_.set(std::move(found));
+}
+
+// One line for each state of the file.
+void ResolvConf::warn(const ResolverTrouble& trouble) const {
+  log::warn(kLog, trouble.consequence, {log::str("file", path_), log::str("why", trouble.why)});
 }
 
 void ResolvConf::follow() {

@@ -1,4 +1,5 @@
-// The node's own resolvers, for pods whose own are not known: follows /etc/resolv.conf.
+// The node's own resolvers: the daemon asks them for the hostnames of workloads, and passes pods'
+// queries on to them where the pods' own are not known. Follows /etc/resolv.conf.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -7,10 +8,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "culvert/proxy/resolvers.hpp"
 
 namespace culvert::app {
+
+// What is wrong with them, for the log; `consequence` is empty where nothing is.
+struct ResolverTrouble {
+  std::string_view consequence;
+  std::string_view why;
+};
+
+// `answer_pods`: pods' queries are passed on to them. Otherwise only the daemon asks, which may do
+// so on loopback.
+ResolverTrouble trouble_with(const dns::Resolvers& resolvers, bool answer_pods);
 
 // Control thread only: the file is read here, never on a worker.
 class ResolvConf {
@@ -19,8 +31,8 @@ class ResolvConf {
   // a container it is mounted over, which file watching does not see.
   static constexpr auto kLook = std::chrono::seconds(3);
 
-  // `resolvers` outlives it.
-  ResolvConf(boost::asio::io_context& control, proxy::NodeResolvers& resolvers,
+  // `resolvers` outlives it. `answer_pods` as above.
+  ResolvConf(boost::asio::io_context& control, proxy::NodeResolvers& resolvers, bool answer_pods,
              std::string path = "/etc/resolv.conf");
 
   // Reads the file now and whenever it changes. A file that cannot be read or names nobody gives a
@@ -36,9 +48,11 @@ class ResolvConf {
   };
   std::optional<Stamp> look() const;
   void load();
+  void warn(const ResolverTrouble& trouble) const;
   void look_later();
 
   proxy::NodeResolvers& resolvers_;
+  const bool answer_pods_;
   const std::string path_;
   std::optional<Stamp> loaded_;
   boost::asio::steady_timer timer_;

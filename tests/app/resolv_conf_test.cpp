@@ -37,7 +37,7 @@ class ResolvConfTest : public ::testing::Test {
   const std::string path_ = (dir_.path() / "resolv.conf").string();
   boost::asio::io_context io_;
   proxy::NodeResolvers resolvers_;
-  ResolvConf conf_{io_, resolvers_, path_};
+  ResolvConf conf_{io_, resolvers_, true, path_};
 };
 
 TEST_F(ResolvConfTest, FollowsTheFile) {
@@ -56,6 +56,21 @@ TEST_F(ResolvConfTest, AFileThatComesLaterIsRead) {
   std::filesystem::remove(path_);
   io_.run_one_for(5s);
   EXPECT_EQ(servers(), "198.18.0.53:53 ") << "forgotten with the file";
+}
+
+TEST(TroubleWithResolvers, IsToldByWhatTheyAreFor) {
+  const auto told = [](std::string_view text, bool answer_pods) {
+    return std::string(trouble_with(dns::Resolvers::parse(text), answer_pods).consequence);
+  };
+  for (const bool answer_pods : {true, false})
+    EXPECT_EQ(told("nameserver 127.0.0.53\nnameserver 198.18.0.53\n", answer_pods), "");
+  EXPECT_EQ(told("", false), "hostnames of workloads cannot be looked up");
+  EXPECT_EQ(told("nameserver 127.0.0.53\n", false), "") << "the daemon itself may ask on loopback";
+  EXPECT_EQ(told("", true),
+            "names that the mesh does not know cannot be looked up for pods, and hostnames of "
+            "workloads not at all");
+  EXPECT_EQ(told("nameserver 127.0.0.53\nnameserver ::1\n", true),
+            "names that the mesh does not know cannot be looked up for pods");
 }
 
 }  // namespace
