@@ -14,11 +14,7 @@ HostnameSearch::HostnameSearch(PodProxy& pod, std::string_view hostname, bool ip
       ipv6_(ipv6),
       resolvers_(std::move(resolvers)),
       done_(std::move(done)),
-      limit_([this] {
-        flying_.clear();
-        resolved_.trouble = "the resolvers did not answer in time";
-        finish();
-      }) {
+      limit_([this] { later(&HostnameSearch::give_up); }) {
   if (resolvers_ && !resolvers_->servers.empty()) {
     names_ = dns::names_to_try(hostname, *resolvers_);
   } else {
@@ -34,7 +30,7 @@ void HostnameSearch::start() {
 // Nothing here destroys a flight or this object while one of them is being called.
 void HostnameSearch::later(void (HostnameSearch::*step)()) {
   worker_.post([self = weak_from_this(), step] {
-    if (const auto alive = self.lock()) ((*alive).*step)();
+    if (const auto alive = self.lock(); alive && alive->done_) ((*alive).*step)();
   });
 }
 
@@ -93,14 +89,20 @@ void HostnameSearch::note(const dns::Found& found) {
                              found.addresses.end());
 }
 
+void HostnameSearch::give_up() {
+  flying_.clear();
+  resolved_.trouble = "the resolvers did not answer in time";
+  finish();
+}
+
 void HostnameSearch::finish() {
   limit_.disarm();
   if (resolved_.addresses.empty() && !resolved_.trouble.empty())
     resolved_.good_for = std::chrono::seconds(0);
   if (resolved_.addresses.empty() && resolved_.trouble.empty())
     resolved_.trouble = "there is no such name";
-  const auto self = shared_from_this();  // whoever is told may drop it
-  done_(std::move(resolved_));
+  const auto done = std::exchange(done_, nullptr);  // whoever is told may drop this
+  done(std::move(resolved_));
 }
 
 }  // namespace culvert::proxy

@@ -40,7 +40,9 @@ class HostnameSearch final : public std::enable_shared_from_this<HostnameSearch>
   void ask_next_name();
   void ask(const std::string& name, std::uint16_t type);
   void note(const dns::Found& found);
+  // The next step, from the worker's queue: unless it is over by then.
   void later(void (HostnameSearch::*step)());
+  void give_up();
   void finish();
 
   PodProxy& pod_;
@@ -48,7 +50,7 @@ class HostnameSearch final : public std::enable_shared_from_this<HostnameSearch>
   net::Worker& worker_;  // the pod's; outlives it
   const bool ipv6_;
   const dns::ResolversPtr resolvers_;
-  const std::function<void(Resolved)> done_;
+  std::function<void(Resolved)> done_;  // null once it has been called
   // The node's own namespace, where nothing is redirected.
   const net::Netns netns_;
   const net::SocketOptions socket_;
