@@ -1,6 +1,7 @@
 #include "host/resolv_conf.hpp"
 
 #include "culvert/base/unique_fd.hpp"
+#include "culvert/dns/exchange.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -25,6 +26,7 @@ namespace {
 constexpr const char* kNodesFile = "/etc/resolv.conf";
 constexpr std::size_t kLimit = 64 * 1024;  // a file of a dozen lines; what is behind is not read
 constexpr std::size_t kServers = 3;        // MAXNS of resolv.h
+constexpr std::uint16_t kDnsPort = 53;
 constexpr auto kPatience = std::chrono::seconds(1);
 
 // A file that was read: what it says, and which it is.
@@ -87,7 +89,7 @@ std::string file_of_name(const std::string& name) { return "/etc/netns/" + name 
 
 bool has_route(const IpAddress& server) {
   sockaddr_storage native{};
-  const auto length = SocketAddress{server, 53}.to_native(native);
+  const auto length = SocketAddress{server, kDnsPort}.to_native(native);
   const UniqueFd socket(::socket(native.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   return socket && ::connect(socket.get(), reinterpret_cast<sockaddr*>(&native), length) == 0;
 }
@@ -100,16 +102,10 @@ std::string listed(const std::vector<IpAddress>& servers) {
 
 }  // namespace
 
-std::vector<IpAddress> parse_nameservers(std::string_view text) {
+std::vector<IpAddress> asked_by_libc(std::string_view resolv_conf) {
   std::vector<IpAddress> servers;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line) && servers.size() < kServers;) {
-    std::istringstream words(line);
-    std::string keyword;
-    std::string value;
-    if (!(words >> keyword >> value) || keyword != "nameserver") continue;
-    if (const auto server = IpAddress::parse(value)) servers.push_back(*server);
-  }
+  for (const auto& server : dns::Resolvers::parse(resolv_conf).servers)
+    if (server.port == kDnsPort && servers.size() < kServers) servers.push_back(server.ip);
   return servers;
 }
 
@@ -117,13 +113,13 @@ ResolvConf resolv_conf_of(const NetnsRef& ref, const Netns& netns) {
   if (ref.kind == NetnsRef::Kind::name) {
     const auto path = file_of_name(ref.value);
     if (const auto text = read_inside("/", path.c_str()))
-      return {path, false, parse_nameservers(text->bytes)};
+      return {path, false, asked_by_libc(text->bytes)};
   }
   const auto nodes = read_inside("/", kNodesFile);
   const auto own = read_of_namespace(ref, netns);
   if (own && !(nodes && nodes->device == own->device && nodes->inode == own->inode))
-    return {kNodesFile, false, parse_nameservers(own->bytes)};
-  return {kNodesFile, true, nodes ? parse_nameservers(nodes->bytes) : std::vector<IpAddress>{}};
+    return {kNodesFile, false, asked_by_libc(own->bytes)};
+  return {kNodesFile, true, nodes ? asked_by_libc(nodes->bytes) : std::vector<IpAddress>{}};
 }
 
 std::string unasked_servers(const NetnsRef& ref, int netns_fd, const ResolvConf& conf) {

@@ -10,9 +10,9 @@
 
 namespace culvert::host {
 
-// The nameservers of a resolv.conf(5), in its order: the first three, as libc has it. Those with a
-// zone (link-local) are left out: they mean something in one namespace only.
-std::vector<IpAddress> parse_nameservers(std::string_view text);
+// The servers that libc asks where this is the text of resolv.conf(5): the first three, on port 53.
+// Those with a zone (link-local) are left out: they mean something in one namespace only.
+std::vector<IpAddress> asked_by_libc(std::string_view resolv_conf);
 
 // One resolv.conf and what it says.
 struct ResolvConf {

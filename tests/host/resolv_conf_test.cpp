@@ -20,21 +20,21 @@ using ::testing::IsEmpty;
 IpAddress ip(const std::string& text) { return IpAddress::parse(text).value(); }
 
 TEST(ResolvConf, NamesTheFirstThreeServersInOrder) {
-  EXPECT_THAT(parse_nameservers("# nameserver 198.18.0.9\n"
-                                "search example.org\n"
-                                "nameserver 198.18.0.1 # first\n"
-                                "\tnameserver\t2001:2::2\n"
-                                "nameserver 198.18.0.3\n"
-                                "nameserver 198.18.0.4\n"),
+  EXPECT_THAT(asked_by_libc("# nameserver 198.18.0.9\n"
+                            "search example.org\n"
+                            "nameserver 198.18.0.1 # first\n"
+                            "\tnameserver\t2001:2::2\n"
+                            "nameserver 198.18.0.3\n"
+                            "nameserver 198.18.0.4\n"),
               ElementsAre(ip("198.18.0.1"), ip("2001:2::2"), ip("198.18.0.3")));
 }
 
 TEST(ResolvConf, PassesOverWhatIsNoAddress) {
-  EXPECT_THAT(parse_nameservers("nameserver\nnameserver dns.example\nnameserver fe80::1%eth0\n"
-                                "nameserver 198.18.0.1:53\nnameservers 198.18.0.2\n"
-                                "options ndots:5\n\n;\nnameserver 198.18.0.5"),
+  EXPECT_THAT(asked_by_libc("nameserver\nnameserver dns.example\nnameserver fe80::1%eth0\n"
+                            "nameserver 198.18.0.1:5353\nnameservers 198.18.0.2\n"
+                            "options ndots:5\n\n;\nnameserver 198.18.0.5"),
               ElementsAre(ip("198.18.0.5")));
-  EXPECT_THAT(parse_nameservers(std::string("\0\xff\n", 3)), IsEmpty());
+  EXPECT_THAT(asked_by_libc(std::string("\0\xff\n", 3)), IsEmpty());
 }
 
 class ResolvConfOf : public AsRoot {

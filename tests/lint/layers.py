@@ -18,7 +18,7 @@ MAY_USE = {
     "proxy": DATA_PATH,
     "admin": {"base", "metrics", "net", "state", "tls", "proxy"},
     "app": DATA_PATH | {"control", "proxy", "admin", "profile"},
-    "host": {"base", "metrics", "net", "state", "control"},
+    "host": {"base", "metrics", "net", "state", "dns", "control"},
     "authority": {"base", "metrics", "net", "state", "tls", "control"},
     "cli": DATA_PATH | {"control", "admin", "host", "authority"},
 }
