@@ -6,7 +6,7 @@ import platform
 import re
 import subprocess
 
-from harness import tools
+import tools
 
 
 def _output(*words):

@@ -7,7 +7,8 @@ import tempfile
 
 import envoy
 import population
-from harness import answers, certificates, tools, traffic
+import tools
+from harness import answers, certificates, traffic
 from harness.netns import Fabric
 from harness.process import Process, wait_for
 

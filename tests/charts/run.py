@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 import tools  # noqa: E402
 
@@ -23,7 +23,7 @@ def main():
     parser.add_argument("only", nargs="*", help="parts of test names: run only these")
     options = parser.parse_args()
     try:
-        python = tools.venv("venv", tools.PYTHON_PACKAGES)
+        python = tools.venv("venv", tools.CHART_PACKAGES)
         helm, promtool = tools.helm(), tools.promtool()
     except tools.Missing as reason:
         must = os.environ.get("CI") == "true"

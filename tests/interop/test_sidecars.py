@@ -11,7 +11,8 @@ import types
 import unittest
 import xml.etree.ElementTree
 
-from harness import runner, tools
+import tools
+from harness import runner
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 MEASURES = [f"{what} at 100/s, c={c}" for c in (2, 16, 64) for what in ("p50", "p90", "p99")]
