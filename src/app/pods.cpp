@@ -11,12 +11,12 @@ const log::Target kLog("app::pods");
 
 constexpr std::uint16_t kDnsPort = 53;  // resolv.conf(5) knows no other
 
-// Null where the agent does not know them.
+// Null where the agent knows none, or only one of the pod's own on loopback: then the node's.
 dns::ResolversPtr resolvers_of(const control::WorkloadInfo& info) {
-  if (info.nameservers.empty()) return nullptr;
-  auto resolvers = std::make_shared<dns::Resolvers>();
-  for (const auto& server : info.nameservers) resolvers->servers.push_back({server, kDnsPort});
-  return resolvers;
+  dns::Resolvers all;
+  for (const auto& server : info.nameservers) all.servers.push_back({server, kDnsPort});
+  auto others = std::make_shared<dns::Resolvers>(all.beyond_loopback());
+  return others->servers.empty() ? nullptr : others;
 }
 
 proxy::PodInfo pod_info(const control::WorkloadInfo& info) {

@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -26,9 +25,7 @@ std::string_view without_any(bool answer_pods) {
 ResolverTrouble trouble_with(const dns::Resolvers& resolvers, bool answer_pods) {
   if (resolvers.servers.empty())
     return {without_any(answer_pods), "it has no line `nameserver ADDRESS`"};
-  const bool reachable = std::ranges::any_of(
-      resolvers.servers, [](const SocketAddress& server) { return !server.ip.is_loopback(); });
-  if (reachable || !answer_pods) return {};
+  if (!answer_pods || !resolvers.beyond_loopback().servers.empty()) return {};
   return {"names that the mesh does not know cannot be looked up for pods",
           "its resolvers have loopback addresses, which mean the pod itself inside a pod"};
 }
@@ -56,7 +53,8 @@ void ResolvConf::load() {
   auto found = std::make_shared<dns::Resolvers>(dns::Resolvers::parse(*text));
   if (const auto trouble = trouble_with(*found, answer_pods_); !trouble.consequence.empty())
     warn(trouble);
-  resolvers_.set(std::move(found));
+  auto for_pods = std::make_shared<dns::Resolvers>(found->beyond_loopback());
+  resolvers_.set(std::move(found), std::move(for_pods));
 }
 
 // One line for each state of the file.

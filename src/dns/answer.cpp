@@ -102,4 +102,10 @@ Message write_failure(const Query& query, Rcode rcode) {
   return write_answer(query, none, Transport::udp);
 }
 
+Message with_id(Bytes message, std::uint16_t id) {
+  Message out(message.begin(), message.end());
+  LDNS_ID_SET(out.data(), id);
+  return out;
+}
+
 }  // namespace culvert::dns

@@ -105,11 +105,7 @@ bool Exchange::answers(const Try& attempt, Bytes message) const {
          same_question(read_.question, message.subspan(kHeader, read_.question.size()));
 }
 
-Message Exchange::for_pod(Bytes message) const {
-  Message out(message.begin(), message.end());
-  LDNS_ID_SET(out.data(), read_.id);
-  return out;
-}
+Message Exchange::for_pod(Bytes message) const { return with_id(message, read_.id); }
 
 void Exchange::server_failed(std::size_t server, TimePoint now) {
   failed_[server] = true;

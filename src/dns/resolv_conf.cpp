@@ -68,4 +68,13 @@ Resolvers Resolvers::parse(std::string_view resolv_conf) {
   return out;
 }
 
+// 0.0.0.0 and :: mean this host, too (ip(7), RFC 4291 section 2.5.2).
+Resolvers Resolvers::beyond_loopback() const {
+  Resolvers out = *this;
+  std::erase_if(out.servers, [](const SocketAddress& server) {
+    return server.ip.is_loopback() || server.ip.is_unspecified();
+  });
+  return out;
+}
+
 }  // namespace culvert::dns

@@ -16,10 +16,12 @@ std::string listed(const std::vector<IpAddress>& servers) {
   return text;
 }
 
-// Whom the daemon asks what the mesh does not know.
+// Whom the daemon asks what the mesh does not know. One on loopback is for the programs alone.
 std::string others(const ResolvConf& conf) {
-  if (conf.nodes || conf.nameservers.empty()) return "the node's resolvers";
-  return listed(conf.nameservers) + " of " + conf.path;
+  auto servers = conf.nameservers;
+  std::erase_if(servers, [](const IpAddress& server) { return server.is_loopback(); });
+  if (conf.nodes || servers.empty()) return "the node's resolvers";
+  return listed(servers) + " of " + conf.path;
 }
 
 Error not_served() {

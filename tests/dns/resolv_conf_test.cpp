@@ -49,6 +49,17 @@ TEST(ResolvConf, Options) {
   EXPECT_EQ(Resolvers::parse("options ndots:-1").ndots, 1u);
 }
 
+TEST(ResolvConf, BeyondLoopbackAreTheServersOfOthers) {
+  const auto all = Resolvers::parse(
+      "nameserver 127.0.0.53\nnameserver 10.96.0.10\nnameserver ::1\nnameserver 0.0.0.0\n"
+      "nameserver ::\nnameserver 2001:2::53\noptions ndots:5\n");
+  const auto others = all.beyond_loopback();
+  ASSERT_EQ(others.servers.size(), 2u);
+  EXPECT_EQ(others.servers[0].to_string(), "10.96.0.10:53");
+  EXPECT_EQ(others.servers[1].to_string(), "[2001:2::53]:53");
+  EXPECT_EQ(others.ndots, 5u);
+}
+
 TEST(ResolvConf, IsBounded) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "nameserver 10.0.0." + std::to_string(i % 256) + "\n";

@@ -40,7 +40,7 @@ class DnsMesh(Mesh):
 
     def __init__(self, label, **more):
         super().__init__(runner.OPTIONS.bin, runner.OPTIONS.logs, label, nodes=("node-a",),
-                         env={"ISTIO_META_DNS_CAPTURE": "true", "RUST_LOG": "info,dns=debug"}, **more)
+                         env={"RUST_LOG": "info,dns=debug"}, **more)
         self.node = self.nodes[0]
         self.resolvers = [self.fabric.attach(f"resolver{n}", n) for n in (FIRST, SECOND)]
         self.resolv_conf = os.path.join(self.dir, "resolv.conf")

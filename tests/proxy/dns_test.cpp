@@ -2,6 +2,8 @@
 #include "culvert/net/datagram.hpp"
 #include "proxy/node_fixture.hpp"
 
+#include <set>
+
 namespace culvert::proxy {
 namespace {
 
@@ -51,7 +53,7 @@ class DnsTest : public testing::NodeTest {
     upstream_ = *net::bind_udp({}, {IpAddress::v4_loopback(), 0}, {}, false);
     auto known = std::make_shared<dns::Resolvers>();
     known->servers = {*net::local_address(upstream_.get())};
-    resolvers_.set(std::move(known));
+    resolvers_.set(known, known);
   }
 
   UniqueFd client() const {
@@ -122,6 +124,31 @@ TEST_F(DnsTest, AnswersFromTheMeshAndPassesOnTheRest) {
   auto expected = foreign;
   expected[2] |= 0x80;
   EXPECT_EQ(receive(pod), expected);
+}
+
+// Resolvers that lead back to the pod would be asked ever faster, and guesses have ever more to
+// hit.
+TEST_F(DnsTest, WhatIsUnderWayIsNotAskedAgainAndItsAnswerIsForAll) {
+  ASSERT_TRUE(start_pod().has_value());
+  const auto pod = client();
+  const auto another = client();
+  send(pod, query("example.com", 1));
+  const auto first = asked();
+  send(pod, query("example.com", 2));
+  send(another, query("example.com", 3));
+  pass_through_workers();
+  send(pod, query("example.org", 4));
+  auto other = asked();
+  const auto next = query("example.org", 4);
+  EXPECT_TRUE(std::equal(next.begin() + 2, next.end(), other.query.begin() + 2));
+  answer(first);
+  std::multiset<int> ids{receive(pod)[1], receive(pod)[1], receive(another)[1]};
+  EXPECT_EQ(ids, (std::multiset<int>{1, 2, 3}));
+  answer(std::move(other));
+  EXPECT_EQ(receive(pod)[1], 4);
+  send(pod, query("example.com", 5));
+  answer(asked());
+  EXPECT_EQ(receive(pod)[1], 5) << "it is over: asked anew";
 }
 
 TEST_F(DnsTest, DrainingWaitsForAnswersAndTakesNoNewQueries) {
@@ -198,7 +225,7 @@ TEST_F(DnsTest, WithoutResolversTheAnswerIsServfailAtOnce) {
   ASSERT_TRUE(start_pod().has_value());
   const auto pod = client();
   for (const auto& none : {dns::ResolversPtr(), std::make_shared<const dns::Resolvers>()}) {
-    resolvers_.set(none);
+    resolvers_.set(none, none);
     send(pod, query("example.com", 1));
     EXPECT_EQ(rcode_of(receive(pod)), 2U);
   }
@@ -207,7 +234,7 @@ TEST_F(DnsTest, WithoutResolversTheAnswerIsServfailAtOnce) {
 TEST_F(DnsTest, ThePodsOwnResolversGoBeforeTheNodes) {
   auto own = std::make_shared<dns::Resolvers>();
   own->servers = resolvers_.get()->servers;
-  resolvers_.set(nullptr);
+  resolvers_.set(nullptr, nullptr);
   std::atomic<bool> started{false};
   PodInfo info{Name("shop"), Name("cart"), Name("cart")};
   info.resolvers = own;

@@ -29,6 +29,11 @@ struct Resolvers {
   // addresses that do not parse (those with a zone, too) are passed over, as libc does; more than
   // libc's three servers and six domains count, up to 16 each.
   static Resolvers parse(std::string_view resolv_conf);
+
+  // Without the servers on loopback. Those of a pod's own namespace never see what the mesh
+  // captures from the pod, but for the queries that they pass on themselves: asked again what they
+  // ask, they would go on for ever.
+  Resolvers beyond_loopback() const;
 };
 using ResolversPtr = std::shared_ptr<const Resolvers>;
 

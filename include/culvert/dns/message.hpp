@@ -99,4 +99,7 @@ Message write_answer(const Query& query, const Records& records, Transport trans
 // The answer that nothing could be found out: no records.
 Message write_failure(const Query& query, Rcode rcode);
 
+// The same message with another id: `message` has at least a header.
+Message with_id(Bytes message, std::uint16_t id);
+
 }  // namespace culvert::dns

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "culvert/dns/exchange.hpp"
@@ -47,7 +48,10 @@ class Flight final : public boost::intrusive::list_base_hook<> {
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
 
-  Question& question() { return question_; }
+  const Question& question() const { return question_; }
+  // The pod asks the same once more: one answer will do for all.
+  void join(Question question) { others_.push_back(std::move(question)); }
+  const std::vector<Question>& others() const { return others_; }
 
   // The first tries. `inside`: this thread is in the pod's namespace, or why it is not. Follow it
   // by settle(), outside.
@@ -94,7 +98,8 @@ class Flight final : public boost::intrusive::list_base_hook<> {
   FlightOwner& owner_;
   PodProxy& pod_;  // stays as long as the question does
   const Departure from_;
-  Question question_;
+  const Question question_;
+  std::vector<Question> others_;  // the same but for their ids
   dns::Exchange exchange_;
   std::optional<dns::Message> truncated_;  // all that could be had
   net::Timer timer_;

@@ -1,9 +1,15 @@
-// Passes on to the pod's resolvers what the mesh does not answer.
+// Passes on to the pod's resolvers what the mesh does not answer: each question once at a time. Who
+// asks the same while it is under way waits for the same answer, so that a resolver that leads back
+// here is asked no faster than the tries of one query, and that somebody who guesses at answers has
+// one to guess (RFC 5452 section 5).
 #pragma once
 
 #include <boost/intrusive/list.hpp>
 
 #include <cstddef>
+#include <map>
+#include <string_view>
+#include <utility>
 
 #include "culvert/base/random.hpp"
 #include "culvert/dns/exchange.hpp"
@@ -26,20 +32,25 @@ class Forwarder {
 
   bool empty() const { return count_ == 0; }
   bool full() const { return count_ >= kMost; }
-  // Must not be full. The query leaves with launch().
+  // Must not be full. The query leaves with launch(), if it is the first of its kind.
   void add(Question question, dns::ResolversPtr resolvers);
   // Sends all that were added: entering the pod's namespace is paid once for them.
   void launch();
-  // The flight has landed: destroys it.
+  // The flight has landed, and everybody has been answered: destroys it.
   void done(Flight& flight);
   // Ends all of them unheard.
   void cut();
 
  private:
+  // All that has to be alike: the bytes behind the id, in the flight's own copy.
+  using Kind = std::pair<dns::Transport, std::string_view>;
+  static Kind kind_of(const Question& question);
+
   FlightOwner& owner_;
   PodProxy& pod_;
   Entropy entropy_;
-  std::size_t count_ = 0;
+  std::size_t count_ = 0;  // questions
+  std::map<Kind, Flight*> under_way_;
   boost::intrusive::list<Flight> added_;   // owned; wait for launch()
   boost::intrusive::list<Flight> flying_;  // owned
 };

@@ -210,7 +210,7 @@ void DnsServer::on_state_change() {
 // The pod's own where they are known.
 dns::ResolversPtr DnsServer::resolvers() const {
   if (pod_.info().resolvers) return pod_.info().resolvers;
-  return pod_.environment().resolvers.get();
+  return pod_.environment().resolvers.for_pods();
 }
 
 DnsServer::Asked DnsServer::pass_on(Question question) {
@@ -235,7 +235,14 @@ DnsServer::Asked DnsServer::pass_on(Question question) {
 // The last question that goes may be the last thing that the pod waits for: not before the end.
 void DnsServer::on_landed(Flight& flight, dns::Message answer, bool failed) {
   const PodProxy::Attempt until_the_end(pod_);
-  const Question& question = flight.question();
+  land(flight.question(), answer, failed);
+  for (const Question& other : flight.others())
+    land(other, dns::with_id(answer, other.read.id), failed);
+  forwarder_.done(flight);
+  close_when_done();
+}
+
+void DnsServer::land(const Question& question, dns::Message answer, bool failed) {
   const auto transport = question.by.transport();
   if (failed) {
     record_.upstream_failed(question.client, question.read, transport);
@@ -246,8 +253,6 @@ void DnsServer::on_landed(Flight& flight, dns::Message answer, bool failed) {
     log_query(question.client, question.read, "forwarded", 0);
   }
   reply(question.by, std::move(answer));
-  forwarder_.done(flight);
-  close_when_done();
 }
 
 void DnsServer::reply(const AskedBy& by, dns::Message answer) {

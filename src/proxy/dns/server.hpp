@@ -65,6 +65,7 @@ class DnsServer final : private net::DatagramOwner, private SessionOwner, privat
   Asked refuse(const Question& question, std::string_view why);
   void expire();
   void arm_expiry();
+  void land(const Question& question, dns::Message answer, bool failed);
   void reply(const AskedBy& by, dns::Message answer);
   void say_full(std::string_view what);
   dns::ResolversPtr resolvers() const;
