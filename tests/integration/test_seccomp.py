@@ -1,5 +1,6 @@
 """The seccomp profile that the chart offers: the daemon does all its work under it."""
 
+import gzip
 import json
 import pathlib
 import signal
@@ -8,10 +9,13 @@ import sys
 import threading
 import unittest
 
-from harness import runner, traffic
+from harness import dns, runner, traffic
 from harness.mesh import Mesh
 from harness.seccomp import PROFILE
+from test_dns import with_resolv_conf
+from test_profiles import ask as profile
 
+RESOLVER = 5001  # its address number
 CONFINE = pathlib.Path(__file__).resolve().parent / "harness" / "seccomp.py"
 
 
@@ -55,10 +59,17 @@ print("network", libc.setns(net, 0x40000000) == 0)
     def test_the_daemon_works_under_the_seccomp_profile(self):
         mesh = Mesh(runner.OPTIONS.bin, runner.OPTIONS.logs, "seccomp")
         self.addCleanup(mesh.close)
+        resolver = mesh.fabric.v4(RESOLVER)
+        upstream = dns.Resolver(mesh.fabric.attach("resolver", RESOLVER), resolver,
+                                lambda asked, *_: dns.reply(asked, [dns.record(dns.A, b"\2\2\2\2")]))
+        self.addCleanup(upstream.close)
+        resolv_conf = pathlib.Path(mesh.dir) / "resolv.conf"
+        resolv_conf.write_text(f"nameserver {resolver}\n", encoding="ascii")
         client, server = mesh.pod("client", 0), mesh.pod("server", 1)
         vip, _ = mesh.service("web", 1, {80: 8080}, [server])
-        mesh.prefix = {"daemon": [sys.executable, str(CONFINE)]}
+        mesh.prefix = {"daemon": [*with_resolv_conf(resolv_conf), sys.executable, str(CONFINE)]}
         mesh.start()
+        self.check_profiles(mesh.nodes[0], lambda: self.check_dns(mesh, client, vip))
         with traffic.Server(server.ns, (server.v4, 8080), traffic.echo), \
                 traffic.Server(server.ns, (server.v6, 8080), traffic.echo):
             for address in ((vip, 80), (server.v6, 8080)):
@@ -73,6 +84,29 @@ print("network", libc.setns(net, 0x40000000) == 0)
             self.assertGreater(len(node.metrics()), 10)
             node.daemon.popen.send_signal(signal.SIGTERM)
             self.assertEqual(node.daemon.popen.wait(30), 0, node.daemon.log()[-2000:])
+
+    def check_dns(self, mesh, client, vip):
+        """By UDP and TCP, from the mesh and passed on."""
+        anywhere = mesh.fabric.v4(9999)  # captured
+        for name, expected in (("web", [vip]), ("elsewhere.test", ["2.2.2.2"])):
+            self.assertEqual(dns.ask(client.ns, anywhere, name).addresses(), expected)
+            with client.ns.connect((anywhere, 53)) as s:
+                self.assertEqual(dns.Answer(dns.over_tcp(s, dns.query(name, dns.A))[0]).addresses(), expected)
+
+    def check_profiles(self, node, meanwhile):
+        """Of the CPU while something goes on, and of the heap."""
+        taken = []
+        thread = threading.Thread(target=lambda: taken.append(profile(node, "profile?seconds=2&frequency=500")))
+        thread.start()
+        node.daemon.wait_line("a CPU profile begins")
+        meanwhile()
+        thread.join()
+        self.assertEqual(profile(node, "heap/profiling?activate=true")[0], 200)
+        meanwhile()
+        taken.append(profile(node, "heap"))
+        for status, body in taken:
+            self.assertEqual(status, 200, body)
+            self.assertIn(b"culvert", gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
 
     @staticmethod
     def exchange(s, sent):
