@@ -6,9 +6,11 @@ Example: sudo tests/charts/picture/draw.py --seconds 240
 """
 
 import argparse
+import functools
 import json
 import math
 import pathlib
+import random
 import sys
 import tempfile
 import threading
@@ -18,15 +20,17 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from harness import traffic  # noqa: E402
+from harness import dns, traffic  # noqa: E402
 from harness.mesh import Mesh  # noqa: E402
 from harness.node import STATS  # noqa: E402
 from harness.process import Process, wait_for  # noqa: E402
+from test_dns import with_resolv_conf  # noqa: E402
 import panels  # noqa: E402
 
 DASHBOARD = ROOT / "deploy" / "helm" / "culvert" / "files" / "dashboard.json"
 SCRAPE, RATE = 2, "14s"  # seconds between scrapes; what Grafana makes of $__rate_interval then
 PORT = 9090
+RESOLVER = 5001  # its address number
 
 
 def build(mesh):
@@ -53,15 +57,39 @@ def request(pod, address, size):
         pass  # some are meant to fail: the picture shows them
 
 
+def look_up(pod, address, name):
+    """One query, over UDP or, now and then, TCP."""
+    try:
+        if random.random() < 0.1:
+            with pod.ns.connect((address, 53), 5) as s:
+                dns.over_tcp(s, dns.query(name, dns.AAAA))
+        else:
+            dns.ask(pod.ns, address, name, dns.A, timeout=5)
+    except (OSError, EOFError):
+        pass
+
+
+def resolve(asked, tcp, say):
+    """What the resolver says: after a while, which differs, and for one name never."""
+    name, kind = dns.asked_for(asked)
+    if name.startswith("silent"):
+        return None
+    answer = dns.reply(asked, [dns.record(dns.A, b"\xcb\0\x71\7")] if kind == dns.A else [])
+    if tcp:
+        return answer
+    threading.Timer(random.expovariate(200), say, (answer,)).start()
+    return None
+
+
 def wave(seconds, low, high):
     """A rate that swings once in `seconds`."""
     began = time.monotonic()
     return lambda: low + (high - low) * (1 - math.cos((time.monotonic() - began) * 6.283 / seconds)) / 2
 
 
-def keep_asking(stop, pod, address, size, rate):
+def keep_on(stop, step, rate):
     while not stop.wait(1 / rate()):
-        request(pod, address, size)
+        step()
 
 
 def start_load(mesh, stop, seconds):
@@ -72,7 +100,14 @@ def start_load(mesh, stop, seconds):
              (pods["stranger"], ("198.19.0.2", 5432), 100, lambda: 0.5),
              (pods["late"], (pods["web"].v4, 8081), 100, lambda: 0.3),
              (pods["outsider"], (pods["web"].v4, 8080), 1_000, lambda: 3.0)]
-    threads = [threading.Thread(target=keep_asking, args=(stop, *plan), daemon=True) for plan in plans]
+    plans = [(functools.partial(request, *plan), rate) for *plan, rate in plans]
+    anywhere = mesh.fabric.v4(9999)  # captured
+    plans += [(functools.partial(look_up, pods[pod], anywhere, name), rate) for pod, name, rate in (
+        ("front", "web.demo.svc.cluster.local", wave(seconds, 10, 60)),
+        ("batch", "db", lambda: 15.0),
+        ("batch", "elsewhere.test", wave(seconds / 2, 5, 25)),
+        ("stranger", "silent.test", lambda: 0.4))]
+    threads = [threading.Thread(target=keep_on, args=(stop, *plan), daemon=True) for plan in plans]
     for thread in threads:
         thread.start()
     return threads
@@ -131,8 +166,17 @@ def collect(mesh, dashboard, span):
     return data
 
 
+def use_resolver(mesh):
+    address = mesh.fabric.v4(RESOLVER)
+    mesh.upstream = dns.Resolver(mesh.fabric.attach("resolver", RESOLVER), address, resolve)
+    resolv_conf = pathlib.Path(mesh.dir) / "resolv.conf"
+    resolv_conf.write_text(f"nameserver {address}\n", encoding="ascii")
+    mesh.prefix["daemon"] = with_resolv_conf(resolv_conf)
+
+
 def picture(options, mesh, dashboard):
     build(mesh)
+    use_resolver(mesh)
     mesh.start()
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder, \
