@@ -12,12 +12,7 @@ struct Bound {
   bool reached;
 };
 
-class DnsListener : public ::testing::TestWithParam<Bound> {
- protected:
-  void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs root: makes network namespaces of its own";
-  }
-};
+class DnsListener : public RootTest<::testing::TestWithParam<Bound>> {};
 
 TEST_P(DnsListener, IsOneThatRedirectedQueriesReach) {
   const Sandbox box;

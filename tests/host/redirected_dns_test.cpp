@@ -1,29 +1,16 @@
 // What the rules do to real queries: the daemon's listener gets those of the programs, its own
 // leave, and every answer comes from whom it was asked of.
-#include "culvert/host/redirection.hpp"
-#include "host/sandbox.hpp"
+#include "host/redirected.hpp"
 
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <string>
 
 namespace culvert::host::testing {
 namespace {
-
-constexpr int kMark = 0x539;
-
-struct Family {
-  const char* name;
-  std::string peer;
-  std::string other;
-  std::string pod;
-  std::string loopback;
-  std::string any;
-};
 
 struct Datagram {
   std::string text;
@@ -55,20 +42,13 @@ void connect_to(const UniqueFd& socket, const SocketAddress& to) {
   ASSERT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&native), length), 0);
 }
 
-class RedirectedDns : public ::testing::TestWithParam<Family> {
+class RedirectedDns : public Redirected {
  protected:
-  void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs root: makes network namespaces of its own";
-    peer_.emplace();
-    pod_.emplace();
-    join(*peer_, *pod_);
-    ASSERT_TRUE(install_redirection(pod_->fd(), {.dns = true}));
+  RedirectedDns() : Redirected({.dns = true}) {}
+  void listen() override {
     daemon_ = bind_udp_in(*pod_, at(GetParam().loopback, 15053), kMark);
     server_ = bind_udp_in(*peer_, at(GetParam().any, 53));
     ASSERT_TRUE(daemon_ && server_);
-  }
-  static SocketAddress at(const std::string& ip, int port) {
-    return addr(ip + ":" + std::to_string(port));
   }
   SocketAddress resolver() const { return at(GetParam().peer, 53); }
   UniqueFd application(int mark = 0) const {
@@ -80,8 +60,6 @@ class RedirectedDns : public ::testing::TestWithParam<Family> {
     send(socket, query.from, who + " answers " + query.text);
   }
 
-  std::optional<Sandbox> peer_;
-  std::optional<Sandbox> pod_;
   UniqueFd daemon_;
   UniqueFd server_;
 };
@@ -197,12 +175,7 @@ TEST_P(RedirectedDns, EndsWithRemoval) {
   EXPECT_EQ(receive(socket).text, "server answers one");
 }
 
-INSTANTIATE_TEST_SUITE_P(BothFamilies, RedirectedDns,
-                         ::testing::Values(Family{"v4", "198.18.7.1", "198.18.7.9", "198.18.7.2",
-                                                  "127.0.0.1", "0.0.0.0"},
-                                           Family{"v6", "[2001:2:0:7::1]", "[2001:2:0:7::9]",
-                                                  "[2001:2:0:7::2]", "[::1]", "[::]"}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(BothFamilies, RedirectedDns, ::testing::ValuesIn(kBothFamilies), name_of);
 
 }  // namespace
 }  // namespace culvert::host::testing

@@ -1,44 +1,23 @@
 // What the rules do to real connections between two namespaces, in both families.
-#include "culvert/host/redirection.hpp"
-#include "host/sandbox.hpp"
+#include "host/redirected.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
-#include <string>
-#include <tuple>
 
 namespace culvert::host::testing {
 namespace {
 
-constexpr int kMark = 0x539;
-
-struct Addresses {
-  const char* family;
-  std::string peer;
-  std::string pod;
-  std::string loopback;
-};
-
-class RedirectedTraffic : public ::testing::TestWithParam<Addresses> {
+class RedirectedTraffic : public Redirected {
  protected:
-  void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs root: makes network namespaces of its own";
-    peer_.emplace();
-    pod_.emplace();
-    join(*peer_, *pod_);
-    ASSERT_TRUE(install_redirection(pod_->fd(), {}));
+  RedirectedTraffic() : Redirected({}) {}
+  void listen() override {
     outbound_ = listen_in(*pod_, 15001);
     inbound_ = listen_in(*pod_, 15006);
     hbone_ = listen_in(*pod_, 15008);
   }
-  static SocketAddress at(const std::string& ip, int port) {
-    return addr(ip + ":" + std::to_string(port));
-  }
 
-  std::optional<Sandbox> peer_;
-  std::optional<Sandbox> pod_;
   UniqueFd outbound_;
   UniqueFd inbound_;
   UniqueFd hbone_;
@@ -137,11 +116,8 @@ TEST_P(RedirectedTraffic, TheApplicationSeesTheClientsAddressAndItsAnswersComeBa
   EXPECT_EQ(::recv(daemon.get(), answer.data(), answer.size(), 0), 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(BothFamilies, RedirectedTraffic,
-                         ::testing::Values(Addresses{"v4", "198.18.7.1", "198.18.7.2", "127.0.0.1"},
-                                           Addresses{"v6", "[2001:2:0:7::1]", "[2001:2:0:7::2]",
-                                                     "[::1]"}),
-                         [](const auto& test) { return std::string(test.param.family); });
+INSTANTIATE_TEST_SUITE_P(BothFamilies, RedirectedTraffic, ::testing::ValuesIn(kBothFamilies),
+                         name_of);
 
 }  // namespace
 }  // namespace culvert::host::testing

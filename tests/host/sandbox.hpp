@@ -76,14 +76,15 @@ SocketAddress original_destination(const UniqueFd& socket);
 
 SocketAddress addr(const std::string& text);
 
-inline bool is_root() { return ::geteuid() == 0; }
-
-// Base of tests that need namespaces of their own.
-class AsRoot : public ::testing::Test {
+// Base of tests that need namespaces of their own. A SetUp() of theirs calls this one first, and
+// goes no further if IsSkipped().
+template <class Base>
+class RootTest : public Base {
  protected:
   void SetUp() override {
-    if (!is_root()) GTEST_SKIP() << "needs root: makes network namespaces of its own";
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root: makes network namespaces of its own";
   }
 };
+using AsRoot = RootTest<::testing::Test>;
 
 }  // namespace culvert::host::testing
